@@ -70,8 +70,11 @@ export interface ConsoleFleet {
   readonly registryFile: string;
 }
 
-/** @param folder where the databases are; the caller closes the instance and removes the folder */
-export async function consoleFleet(folder: string): Promise<ConsoleFleet> {
+/**
+ * @param folder where the databases are; the caller closes the instance and removes the folder
+ * @param options.hostile with a tenant that is all markup, which pictures for people do without. Default: true
+ */
+export async function consoleFleet(folder: string, { hostile = true } = {}): Promise<ConsoleFleet> {
   const registryFile = path.join(folder, 'registry.db');
   const multiOutbox = createMultiOutbox({
     registry: `sqlite:${registryFile}`,
@@ -87,7 +90,7 @@ export async function consoleFleet(folder: string): Promise<ConsoleFleet> {
       tags: { region: regions[index % 3]!, tier: index % 4 === 0 ? 'gold' : 'basic' },
       slaSeconds: index % 4 === 0 ? 60 : null,
     });
-  await multiOutbox.tenants.add({ id: 'hostile', tags: { note: markup } });
+  if (hostile) await multiOutbox.tenants.add({ id: 'hostile', tags: { note: markup } });
   for (const { error } of await multiOutbox.migrate()) if (error) throw new Error(error.message);
 
   const enqueue = (id: string, topic: string, many: number, fields: Partial<OutboxMessage> = {}) =>
@@ -103,12 +106,13 @@ export async function consoleFleet(folder: string): Promise<ConsoleFleet> {
   await enqueue('initech', 'emails', 7);
   await enqueue('umbrella', 'shipments', 12);
   await enqueue('stark', 'emails', 5, { orderingKey: 'customer 17' });
-  await enqueue('hostile', markup.slice(0, 100), 3, {
-    orderingKey: markup,
-    correlationId: markup,
-    payload: markup,
-    headers: { 'x-note': markup },
-  });
+  if (hostile)
+    await enqueue('hostile', markup.slice(0, 100), 3, {
+      orderingKey: markup,
+      correlationId: markup,
+      payload: markup,
+      headers: { 'x-note': markup },
+    });
   for (let round = 0; round < 4; round++) await multiOutbox.tick();
   await enqueue('dunder', 'orders', 25, { delay: '2h' });
   await multiOutbox.tick();
@@ -116,7 +120,7 @@ export async function consoleFleet(folder: string): Promise<ConsoleFleet> {
   await multiOutbox.tenants.remove('massive');
   await loseDatabase(multiOutbox, folder, 'tyrell');
   await multiOutbox.tenants.add({ id: 'zorg', tags: { region: 'eu' } });
-  writeMarkup(registryFile);
+  if (hostile) writeMarkup(registryFile);
   return { multiOutbox, registryFile };
 }
 

@@ -4,6 +4,7 @@ import { entraAccess, KeyAccess } from '../../../src/console/hosted/index.ts';
 import { type Authorize, type Right, rights } from '../../../src/console/rights.ts';
 import { routeTable } from '../../../src/console/routes.ts';
 import type { MultiOutbox } from '../../../src/multi-outbox.ts';
+import { loadSettings } from '../../../src/settings.ts';
 import { ConsoleClient, origin, type Sent } from '../../support/console-requests.ts';
 
 const basePath = '/api/console';
@@ -224,4 +225,10 @@ test.each([undefined, 'none', 'same-site', 'cross-site'])(
 test('S4: without a long secret there are no cookies', () => {
   for (const short of [undefined, '', 'x'.repeat(31)])
     expect(() => keyAccess({ secret: short })).toThrow(/MULTI_OUTBOX_CONSOLE_SECRET to at least 32/);
+});
+
+test('S4: the setting takes exactly the rights of the console', () => {
+  const given = loadSettings({ functions: { consoleAllow: [...rights] } }, {});
+  expect(given.functions.consoleAllow).toEqual([...rights]);
+  expect(loadSettings({}, {}).functions.consoleAllow).toEqual(['look']);
 });

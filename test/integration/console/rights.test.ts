@@ -1,5 +1,7 @@
 /** S4: every route of the console asks for its right, before anything else of the request is used. */
+import { readFileSync } from 'node:fs';
 import { readAssets } from '../../../src/console/assets.ts';
+import { roleOf } from '../../../src/console/hosted/entra-access.ts';
 import { type Asked, type Right, rights } from '../../../src/console/rights.ts';
 import type { Route } from '../../../src/console/route.ts';
 import { routeTable } from '../../../src/console/routes.ts';
@@ -76,28 +78,35 @@ test('S4: acts are posts, and no GET needs more than to look, but to see a paylo
   ).toEqual([]);
 });
 
-test('S4: the table of rights is that of the documents', () => {
-  const needed = Object.fromEntries(
-    routes.filter(({ method }) => method === 'POST').map(({ name, rights }) => [name, rights.join(' + ')]),
+/** The cells of the table of a document that follows these headings, without the ticks of code. */
+function tableOf(document: string, ...headings: string[]): string[][] {
+  const lines = document.split('\n');
+  const start = lines.indexOf(`| ${headings.join(' | ')} |`);
+  expect([headings, start]).not.toEqual([headings, -1]);
+  const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'));
+  return lines.slice(start + 2, end).map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
   );
-  expect(needed).toEqual({
-    'tenants.wake': 'act',
-    'tenants.pause': 'act',
-    'tenants.resume': 'act',
-    'tenants.change': 'configure',
-    'tenants.release-lease': 'act',
-    'leases.release': 'act',
-    'messages.payload': 'payload',
-    'messages.act': 'act',
-    'messages.destroy': 'destroy',
-    'messages.edit': 'payload + destroy',
-    'operations.create': 'act',
-    'operations.create-destructive': 'destroy',
-    'operations.run': 'act',
-    'operations.run-destructive': 'destroy',
-    'operations.stop': 'act',
-    'operations.stop-destructive': 'destroy',
-  });
+}
+const words = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word!);
+
+test('S4: the tables of rights in docs/console.md are those of the code', () => {
+  const document = readFileSync('docs/console.md', 'utf8');
+  expect(tableOf(document, 'right', 'for').map(([right]) => words(right!)[0])).toEqual([...rights]);
+  const documented = tableOf(document, 'routes', 'rights').flatMap(([names, needed]) =>
+    words(names!).map((name) => [name, words(needed!)] as const),
+  );
+  const needed = routes
+    .filter((route) => route.rights.join() !== 'look')
+    .map((route) => [route.name, [...route.rights]] as const);
+  expect(documented).toHaveLength(needed.length);
+  expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(needed));
+  expect(
+    tableOf(document, 'app role', 'right').map(([role, right]) => [words(role!), words(right!)]),
+  ).toEqual(rights.map((right) => [[roleOf(right)], [right]]));
 });
 
 /** Parameters that name tenants outside the path, by route; the walk fails for a route that takes them and is not here. */

@@ -157,7 +157,7 @@ function Diagnoses({ diagnoses }: { diagnoses: readonly Json<Diagnosis>[] }) {
             title: 'Found',
             cell: ({ findings }) =>
               findings.length > 0 && (
-                <ul class="findings">
+                <ul class="found">
                   {findings.map(({ kind, message }) => (
                     <li key={kind + message}>{message}</li>
                   ))}

@@ -140,7 +140,7 @@ function optionsOf(
     cursor: { drag: { x: false, y: false }, y: false },
     scales: { x: { time: true }, y: { range }, over: { range } },
     axes: [
-      { ...axis, grid: { show: false }, values: clockTicks },
+      { ...axis, size: 24, grid: { show: false }, values: clockTicks },
       { ...axis, size: 58, grid: { stroke: color('--line'), width: 1 }, values: ticks(text[unit]) },
       { ...axis, scale: 'over', side: 1, size: 58, grid: { show: false }, values: ticks(duration) },
     ],

@@ -70,7 +70,7 @@ const width = 120;
 function Bar({ done, failed, most }: { done: number; failed: number; most: number }) {
   const wide = (value: number) => (most === 0 || value === 0 ? 0 : Math.max(1, (value / most) * width));
   return (
-    <svg class="bar" width={width} height={10} aria-hidden="true">
+    <svg class="share" width={width} height={10} aria-hidden="true">
       <rect class="done" x={0} y={1} width={wide(done)} height={8} />
       <rect class="failed" x={wide(done)} y={1} width={wide(failed)} height={8} />
     </svg>
