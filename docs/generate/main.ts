@@ -14,4 +14,7 @@ for (const [document, text] of Object.entries(contractFiles)) writeFileSync(`doc
 if (process.argv.includes('--charts')) {
   const { floodChart, floodChartFile, floodFindings } = await import('./flood-chart.ts');
   writeFileSync(floodChartFile, floodChart(await floodFindings()));
+  const { tracePicture, tracePictureFile } = await import('./trace-picture.ts');
+  const { tracedOrder } = await import('./traced-order.ts');
+  writeFileSync(tracePictureFile, tracePicture(await tracedOrder()));
 }
