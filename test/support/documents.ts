@@ -29,8 +29,9 @@ export const documents = [
   'README.md',
   'CONTRIBUTING.md',
   'sql/README.md',
-  'examples/azure/README.md',
-  ...globSync('docs/*.md', { cwd: root })
+  ...globSync(['examples/{azure,csharp-producer,express-prisma,nestjs,plain}/README.md', 'docs/*.md'], {
+    cwd: root,
+  })
     .map((file) => file.split(path.sep).join('/'))
     .sort(),
 ];

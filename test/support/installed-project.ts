@@ -96,7 +96,8 @@ export class InstalledProject {
     if (example === undefined) {
       this.#describe();
     } else {
-      const isSource = (file: string) => !['node_modules', 'dist'].includes(path.basename(file));
+      const isSource = (file: string) =>
+        !['node_modules', 'dist', 'generated', 'bin', 'obj'].includes(path.basename(file));
       cpSync(path.join(root, example), this.folder, { recursive: true, filter: isSource });
     }
     // Without a lock file, yarn looks for a project in the folders above.

@@ -9,8 +9,9 @@ const documents = [
   'CHANGELOG.md',
   'SECURITY.md',
   'sql/README.md',
-  'examples/azure/README.md',
-  ...globSync('docs/*.md', { cwd: root }).map((file) => file.split(path.sep).join('/')),
+  ...globSync(['examples/*/README.md', 'docs/*.md'], { cwd: root }).map((file) =>
+    file.split(path.sep).join('/'),
+  ),
 ];
 const read = (document: string) => readFileSync(path.join(root, document), 'utf8');
 

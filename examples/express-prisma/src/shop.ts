@@ -1,0 +1,57 @@
+/** A shop on Prisma. It stores an order and its message in one transaction, and dispatches the message after the commit. */
+import { PrismaLibSql } from '@prisma/adapter-libsql';
+import { createMultiOutbox, defineHandler } from 'multi-outbox';
+import { PrismaClient } from './generated/client.ts';
+
+export interface Order {
+  readonly id: string;
+  readonly cents: number;
+}
+
+export interface Shop {
+  /** Stores the order and the message, or neither. Rejects with Prisma's P2002 if the id is taken. */
+  place(order: Order): Promise<void>;
+  /** Rejects if the dispatching fails. */
+  readonly running: Promise<void>;
+  /** Lets running handlers end, returns the other messages, and closes the database. */
+  stop(): Promise<void>;
+}
+
+/**
+ * @param file the SQLite database, which is made if it is missing
+ * @param ship sends an order, at least once; if it fails, it is called again later
+ */
+export async function openShop(file: string, ship: (order: Order) => void | Promise<void>): Promise<Shop> {
+  const multiOutbox = createMultiOutbox({
+    tenants: [{ id: 'shop', database: file }],
+    handlers: [defineHandler({ topic: 'order.placed', handle: ({ payload }) => ship(JSON.parse(payload)) })],
+  });
+  await multiOutbox.migrate(); // makes the table Outbox, among others, beside yours
+  const prisma = new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
+  // A project of yours runs `prisma migrate deploy` here.
+  await prisma.$executeRaw`CREATE TABLE IF NOT EXISTS Orders (Id TEXT NOT NULL PRIMARY KEY, Cents INTEGER NOT NULL)`;
+
+  const stopping = new AbortController();
+  const running = multiOutbox.run({ signal: stopping.signal });
+
+  return {
+    running,
+    async place(order) {
+      await prisma.$transaction(async (tx) => {
+        await tx.order.create({ data: order });
+        const message = { topic: 'order.placed', payload: order, dedupKey: order.id };
+        await multiOutbox.outbox('shop').enqueue(message, { transaction: tx });
+      });
+      await multiOutbox.wake('shop'); // dispatch now, not at the next look
+    },
+    async stop() {
+      stopping.abort();
+      try {
+        await running;
+      } finally {
+        await multiOutbox.close();
+        await prisma.$disconnect();
+      }
+    },
+  };
+}

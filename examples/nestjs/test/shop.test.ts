@@ -1,0 +1,29 @@
+import 'reflect-metadata';
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { createApp } from '../src/app.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'nestjs-shop-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a user who signs up is welcomed; a name that is taken is refused, and no message is stored', async () => {
+  const welcomed: string[] = [];
+  const bothWelcomed = Promise.withResolvers<void>();
+  const app = await createApp(path.join(folder, 'shop.db'), (name) => {
+    welcomed.push(name);
+    if (welcomed.length === 2) bothWelcomed.resolve();
+  });
+  await app.listen(0, '127.0.0.1');
+  const address = await app.getUrl();
+  const post = async (name: string) => (await fetch(`${address}/users/${name}`, { method: 'POST' })).status;
+
+  assert.equal(await post('Ann'), 202);
+  assert.equal(await post('Ann'), 409);
+  assert.equal(await post('Bob'), 202);
+  await bothWelcomed.promise;
+  assert.deepEqual(welcomed.sort(), ['Ann', 'Bob']);
+  await app.close();
+});
