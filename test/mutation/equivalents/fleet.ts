@@ -133,4 +133,28 @@ export const fleetEquivalents: readonly Equivalent[] = [
     mutant: 'false → true',
     why: 'Each look sets it before it reads it.',
   },
+  {
+    file: 'src/fleet/messages/errors.ts',
+    line: "const error = lastError ?? '';",
+    mutant: "'' → 'x'",
+    why: 'Neither text has a part of four characters, nor contains one.',
+  },
+  {
+    file: 'src/fleet/messages/errors.ts',
+    line: '} else if (group.parts.length > 0) {',
+    mutant: 'group.parts.length > 0 → true',
+    why: 'Without parts there is nothing to leave out.',
+  },
+  {
+    file: 'src/fleet/messages/errors.ts',
+    line: '} else if (group.parts.length > 0) {',
+    mutant: '> → >=',
+    why: 'Without parts there is nothing to leave out.',
+  },
+  {
+    file: 'src/fleet/messages/acts.ts',
+    line: 'await checkPayload(handler.schema, { ...old, payload: fresh.payload, attempt: 1 });',
+    mutant: '1 → 0',
+    why: 'No schema sees the attempt.',
+  },
 ];

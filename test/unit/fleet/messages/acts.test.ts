@@ -10,6 +10,7 @@ import {
   reasonOf,
   targetsOf,
 } from '../../../../src/fleet/messages/acts.ts';
+import { defineHandler } from '../../../../src/queue/handler.ts';
 import { HandlerSet } from '../../../../src/queue/handler-set.ts';
 import { message, orders } from '../../../support/queue-run.ts';
 import { refusal } from '../../../support/refusal.ts';
@@ -114,6 +115,10 @@ describe('the messages of an act (S3)', () => {
     },
   );
 
+  test('S3: the refusal says what was given', () => {
+    expect(problem(() => targets([null]))).toMatch(/, got null$/);
+  });
+
   test('S3: a version is text', () => {
     for (const version of [7, null])
       expect(problem(() => targets([{ messageId: 'a0', version }]))).toBe(
@@ -155,18 +160,63 @@ describe('a replaced message (S3)', () => {
     });
   });
 
+  test('S3: has headers, also where the old message has none', async () => {
+    const { queue, edit } = await scene({ headers: {} });
+    const { messageId } = await edit({ payload: 'new' });
+    expect(await queue.get(messageId)).toMatchObject({ payload: 'new', headers: {} });
+  });
+
+  test('Q15, S3: of a message that cannot be read nothing is kept, so both are needed', async () => {
+    const { id, queue, edit } = await scene();
+    const foreign = new DatabaseSync(place.file('tenants/acme.db'));
+    foreign.exec('UPDATE Outbox SET Headers = \'["x"]\'');
+    foreign.close();
+    expect((await queue.get(id))!.unreadable).toBeDefined();
+    for (const given of [{ payload: 1 }, { headers: { by: 'grace' } }])
+      await expect(edit(given)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(
+          /^messages.edit: the message cannot be read .*give a payload and headers/,
+        ),
+      });
+    const { messageId } = await edit({ payload: 1, headers: { by: 'grace' } });
+    expect(await queue.get(messageId)).toMatchObject({ payload: '1', headers: { by: 'grace' } });
+  });
+
+  test.each([
+    [1, 'it is in flight; wait until its attempt has ended, and read it again'],
+    [null, 'it has changed since it was read; read it again'],
+  ])(
+    'S3: one that changes meanwhile is named by its state then, or by the one that was read (%p)',
+    async (status, advice) => {
+      const { queue, id, edit } = await scene();
+      const old = (await queue.get(id))!;
+      jest
+        .spyOn(queue, 'get')
+        .mockResolvedValueOnce(old)
+        .mockResolvedValueOnce(status === null ? null : { ...old, status });
+      jest.spyOn(queue, 'replace').mockResolvedValue(false);
+      await expect(edit({ payload: 1 })).rejects.toMatchObject({
+        code: 'MESSAGE_CHANGED',
+        message: `messages.edit: message '${id}' was not replaced: ${advice}.`,
+      });
+    },
+  );
+
   test('S3: is due at once, or after the delay', async () => {
     const { queue, edit } = await scene({ dueInMs: 3_600_000 });
+    const replace = jest.spyOn(queue, 'replace');
     const { messageId } = await edit({ payload: 'new' });
     const again = await edit({ messageId, payload: 'new', delay: '10h' });
     const [at, later] = [(await queue.get(messageId))!.dueUtc, (await queue.get(again.messageId))!.dueUtc];
     expect(at.getTime()).toBeLessThanOrEqual(Date.now());
+    expect(replace.mock.calls.map(([{ delayMs }]) => delayMs)).toEqual([0, 36_000_000]);
     expect(later.getTime() - at.getTime()).toBeGreaterThanOrEqual(36_000_000);
   });
 
   test('S3: is checked by its handler’s schema, if it has one', async () => {
     const schema = v.object({ n: v.number() });
-    const checking = new HandlerSet([orders(() => {}, { schema })]);
+    const checking = new HandlerSet([defineHandler({ topic: 'orders', schema, handle() {} })]);
     const { edit } = await scene();
     await expect(edit({ payload: { n: 'x' } }, checking)).rejects.toMatchObject({ code: 'INVALID_MESSAGE' });
     const first = await edit({ payload: { n: 1 } }, checking);

@@ -1,6 +1,7 @@
 /** S3: the errors of Dead messages, grouped. */
-import type { FoundMessage } from '../../../../src/engine/message-search.ts';
-import { ErrorGrouping, foldedError } from '../../../../src/fleet/messages/errors.ts';
+import type { FindPart, FoundMessage, MessageFilter } from '../../../../src/engine/message-search.ts';
+import type { WorkQueue } from '../../../../src/engine/work-queue.ts';
+import { ErrorGrouping, foldedError, groupErrors } from '../../../../src/fleet/messages/errors.ts';
 
 interface Dead {
   readonly tenantId?: string;
@@ -89,13 +90,13 @@ describe('a group of errors (S3)', () => {
 describe('the order of the groups (S3)', () => {
   test('S3: the largest first; of equal ones that with the latest message', () => {
     const texts = grouped(
-      { error: 'early', at: 1 },
-      { error: 'late', at: 9 },
+      { error: 'middle', at: 5 },
+      { error: 'latest', at: 9 },
       { error: 'many', at: 2 },
       { error: 'many', at: 3 },
-      { error: 'later', at: 10 },
+      { error: 'oldest', at: 1 },
     ).groups.map(({ text }) => text);
-    expect(texts).toEqual(['many', 'later', 'late', 'early']);
+    expect(texts).toEqual(['many', 'latest', 'middle', 'oldest']);
   });
 
   test('S3: errors that are all different do not fill the memory: behind 10,000 groups there is one for all others', () => {
@@ -114,6 +115,8 @@ describe('a part of the errors, by which their messages are found (S3)', () => {
   test('S3: the longest part between what is folded, as it is stored', () => {
     expect(matching("Order 17 of customer 'Ada' was  refused")).toBe('was  refused');
     expect(matching('order 0b0ab2c4-6a2b-4e1e-9f5e-0c9f6b1f1a11 lost in Transit')).toBe('lost in Transit');
+    expect(matching('the longest part 1 a short part')).toBe('the longest part');
+    expect(matching('no customer aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee')).toBe('no customer');
     expect(matching('17')).toBeNull();
   });
 
@@ -140,6 +143,7 @@ describe('a part of the errors, by which their messages are found (S3)', () => {
     const long = 'ab '.repeat(100);
     expect(matching(long)).toBe(long.slice(0, 200).trim());
     expect(matching(`${'a'.repeat(199)}  b`)).toBe('a'.repeat(199));
+    expect(matching(`1 ${'a'.repeat(300)}`)).toBe('a'.repeat(200));
   });
 
   test('S3: not of half a character', () => {
@@ -189,4 +193,31 @@ describe('the folded text of an error (S3)', () => {
   ])('S3: %s', (text, folded) => {
     expect(foldedError(text)).toBe(folded);
   });
+});
+
+test('S3: the Dead messages of a tenant are read in parts of at most 1,000, all of them', async () => {
+  const asked: number[] = [];
+  const queue = {
+    find: async (_: MessageFilter, { examine, limit, after }: FindPart) => {
+      asked.push(examine);
+      expect(limit).toBe(examine);
+      const sequence = (after?.sequence ?? 0) + 1;
+      const one = {
+        messageId: `m${sequence}`,
+        topic: 'orders',
+        lastError: 'x y',
+        settledUtc: new Date(sequence),
+      };
+      return {
+        messages: [one as FoundMessage],
+        examined: examine,
+        next: sequence < 3 ? { sequence, settledMs: null } : null,
+      };
+    },
+  } as unknown as WorkQueue;
+  const grouping = new ErrorGrouping();
+  const bounds = { examine: 10_000, timeoutMs: 60_000 };
+  expect(await groupErrors(queue, 'acme', { states: ['dead'] }, bounds, grouping)).toBeNull();
+  expect(asked).toEqual([1_000, 1_000, 1_000]);
+  expect(grouping.groups()).toMatchObject([{ count: 3, example: { tenantId: 'acme', messageId: 'm3' } }]);
 });
