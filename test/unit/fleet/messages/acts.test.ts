@@ -1,6 +1,7 @@
 /** S3: what operators do to chosen messages. */
 import { DatabaseSync } from 'node:sqlite';
 import * as v from 'valibot';
+import { MessageStatus } from '../../../../src/engine/message.ts';
 import {
   type ActDefinition,
   type ActRequest,
@@ -184,7 +185,7 @@ describe('a replaced message (S3)', () => {
   });
 
   test.each([
-    [1, 'it is in flight; wait until its attempt has ended, and read it again'],
+    [MessageStatus.Claimed, 'it is in flight; wait until its attempt has ended, and read it again'],
     [null, 'it has changed since it was read; read it again'],
   ])(
     'S3: one that changes meanwhile is named by its state then, or by the one that was read (%p)',
