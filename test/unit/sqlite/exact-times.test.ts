@@ -134,6 +134,22 @@ test('Q12: an idle begin removes an old message though a newer one is within its
   expect(await queue.statistics()).toMatchObject({ done: 1 });
 });
 
+test.each([1, 2, 10])(
+  'Q12: beside an older message, one that is exactly as old as the retention stays, with a limit of %p',
+  async (limit) => {
+    const { queue, passes } = await tenantWithClock();
+    for (const payload of ['old', 'exact']) {
+      await queue.enqueue([message(payload)]);
+      const run = await begin(queue);
+      await settle(queue, run, all(run, 'done'));
+      passes(1_000);
+    }
+    const retention = { doneMs: 1_000, limit };
+    expect(await queue.begin({ ...request, retention })).toMatchObject({ status: 'idle', purged: 1 });
+    expect(await queue.statistics()).toMatchObject({ done: 1 });
+  },
+);
+
 test('Q12: a limit of 0 removes nothing', async () => {
   const { queue, passes } = await tenantWithClock();
   await queue.enqueue([message('x')]);
@@ -157,4 +173,26 @@ test('Q13: a message is Dead for as long as the clock says, from the very millis
   passes(1);
   expect(await countDead(queue, { olderThanMs: 1_000 })).toBe(1);
   expect(await queue.get(letter.messageId)).toMatchObject({ status: MessageStatus.Dead });
+});
+
+test('S2: the statistics tell the age of the oldest due message, and count the parked ones wherever they wait', async () => {
+  const { queue, passes } = await tenantWithClock();
+  const topic = 'mails';
+  await queue.enqueue([...'123'].map((payload) => message(payload, { topic })));
+  await queue.enqueue(['k1', 'k2'].map((payload) => message(payload, { topic, orderingKey: 'k' })));
+  const run = await begin(queue);
+  const delays = [0, 5_000, 0, 5_000, 5_000];
+  const outcomes = run.messages.map(
+    (each, index) => ({ ...each, kind: 'release', delayMs: delays[index]!, parked: true }) as const,
+  );
+  await settle(queue, run, outcomes);
+  passes(1_000);
+  await queue.enqueue([message('x')]);
+  passes(1_000);
+  const counts = { ready: 6, due: 3, blocked: 1, parked: 5, oldestDueAgeMs: 2_000, nextDueInMs: 0 };
+  expect(await queue.statistics()).toMatchObject(counts);
+  const rooms = [{ topic, room: 0 }];
+  const { messages } = (await queue.begin({ ...request, claim: { ...request.claim, rooms } })) as Claimed;
+  expect(messages).toMatchObject([{ payload: 'x' }]);
+  expect(await queue.statistics()).toMatchObject({ ...counts, ready: 5, due: 2, claimed: 1 });
 });

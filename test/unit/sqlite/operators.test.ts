@@ -104,3 +104,12 @@ test('S3: a search of payloads ends its part with the message that makes up the 
   const { messages } = await queue.find({ payloadText: 'x' }, { ...part, after: first.next! });
   expect(messages.map(({ sequence }) => sequence)).toEqual([2, 1]);
 });
+
+test('S3, Q10: the replacement of a message without a key leaves the group of the empty key alone', async () => {
+  const queue = await aQueue();
+  const old = message('old');
+  await queue.enqueue([message('head', { orderingKey: '' }), message('behind', { orderingKey: '' }), old]);
+  await queue.replace({ ...replacement, target: old, messageId: newId });
+  expect(await queue.statistics()).toMatchObject({ ready: 3, due: 2, blocked: 1 });
+  expect((await begin(queue)).messages.map(({ payload }) => payload)).toEqual(['head', 'behind', 'new']);
+});

@@ -136,7 +136,7 @@ export function begin(
     fence,
     solo: true,
     throttled: left.throttled,
-    isDelayedDue: left.isAhead || left.throttled || (left.delayedUtc !== null && left.delayedUtc <= now),
+    isDelayedDue: left.throttled || (left.delayedUtc !== null && left.delayedUtc <= now),
   });
   const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
   const more = claimed.more || drewIn;

@@ -43,7 +43,11 @@ export function settle(
 }
 
 /** What is left when a message is due, and nothing else is. */
-const dueNow = { nextDueInMs: 0, throttled: false, drewIn: false };
+const dueNow = {
+  nextDueInMs: 0,
+  throttled: false,
+  drewIn: false,
+};
 
 /** The lease was renewed, or released. */
 function claimOrLeave(
