@@ -61,6 +61,13 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   ),
   ...each(
     'outcomes.ts',
+    'if (claimed.messages !== done.length) return false;',
+    ['claimed.messages !== done.length → true'],
+    slower,
+  ),
+  ...each('outcomes.ts', 'found.every((line) => wanted.has(line))', ['wanted.has(line) → undefined'], slower),
+  ...each(
+    'outcomes.ts',
     'if (done.some(({ messageId }) => messageId.includes(',
     ["done.some(({ messageId }) => messageId.includes('\\n')) → true"],
     slower,
@@ -220,7 +227,19 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     ['headers && JSON.stringify(headers) → (JSON.stringify(headers))'],
     'JSON.stringify(undefined) is undefined.',
   ),
+  ...each(
+    'find.ts',
+    'settledUntil: olderThanMs === undefined || olderThanMs === 0 ? null : now - wholeMs(olderThanMs),',
+    ['olderThanMs === undefined || olderThanMs === 0 → (olderThanMs === 0)'],
+    'The age is then NaN, which SQLite takes for NULL.',
+  ),
   ...each('find.ts', 'LIMIT :limit + 0`,', [' +  →  - '], notLookedAt),
+  ...each(
+    'due-rows.ts',
+    'this.#compare(prompt, delayed) < 0;',
+    ['< → <=', '0 → 1'],
+    'No two rows are equal, and the differences are whole numbers.',
+  ),
   ...each('due-rows.ts', 'ORDER BY DueUtc, Sequence LIMIT ? + 0 OFFSET ?`,', [' +  →  - '], notLookedAt),
   ...each('due-times.ts', '.utc}, Sequence LIMIT ? + 0`,', [' +  →  - '], notLookedAt),
   ...each('parked.ts', 'ORDER BY DueUtc, Sequence LIMIT ? + 0)`,', [' +  →  - '], notLookedAt),
