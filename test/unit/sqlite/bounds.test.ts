@@ -1,7 +1,7 @@
 /** One call holds the write lock, so what it looks at and changes has a bound; later calls go on behind it. */
 import type { NewMessage } from '../../../src/engine/message.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
-import { begin, manyBytes, message, settle, type Then } from './scene.ts';
+import { begin, manyBytes, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
 
 const place = new SqlitePlace();
 
@@ -50,6 +50,34 @@ test('Q16: a call corrects the due times of 1,000 messages, and the next one goe
     expect(await settle(queue, run, [], { do: 'renew-lease' })).toMatchObject({ more: true, nextDueInMs: 0 });
     expect(await queue.statistics()).toMatchObject({ due, ready: 1_001 });
   }
+});
+
+test('Q16: the bound is one for prompt and delayed messages', async () => {
+  let now = 1_700_000_000_000;
+  const queue = await place.outbox('acme', place.engine({ clock: () => now }));
+  const of = (dueInMs: number) => Array.from({ length: 600 }, (_, index) => message(`${index}`, { dueInMs }));
+  await queue.enqueue([message('first'), ...of(1_000)]);
+  const run = await begin(queue);
+  await queue.enqueue(of(0));
+  now -= 3_600_000;
+  const drawnIn = () =>
+    withProgram(tenantFileOf(place), (db) =>
+      db.prepare('SELECT count(*) AS count FROM Outbox WHERE DueSetUtc IS NOT NULL').get(),
+    );
+  for (const count of [1_000, 1_200]) {
+    await settle(queue, run, [], { do: 'renew-lease' });
+    expect(await drawnIn()).toEqual({ count });
+  }
+});
+
+test('Q16: a begin that has drawn in as many due times as it may, and found more, says so', async () => {
+  let now = 1_700_000_000_000;
+  const queue = await place.outbox('acme', place.engine({ clock: () => now }));
+  await queue.enqueue(Array.from({ length: 1_001 }, (_, index) => message(`${index}`)));
+  now -= 3_600_000;
+  const run = await begin(queue, 2_000);
+  expect(run.messages).toHaveLength(1_000);
+  expect(run).toMatchObject({ more: true, nextDueInMs: 0 });
 });
 
 test('D4: a begin names 20 of the parked topics', async () => {

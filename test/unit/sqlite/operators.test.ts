@@ -83,7 +83,7 @@ test('S3: with an age of 0 every message matches, and with one of a millisecond 
   expect(await count(1)).toBe(1);
 });
 
-test('S3: a part of a search by sequence ends at a place without a time, whatever the message there is', async () => {
+test('S3: a part of a search ends at a place with a time if the search is by the times of ends, and only then', async () => {
   const queue = await aQueue();
   await queue.enqueue(['1', '2'].map((payload) => message(payload)));
   const run = await begin(queue);
@@ -93,6 +93,11 @@ test('S3: a part of a search by sequence ends at a place without a time, whateve
   const next: Position = { sequence: 2, settledMs: null };
   expect(await queue.find({}, { limit: 1, examine })).toMatchObject({ next });
   expect(await queue.find({}, { limit: 9, examine: 1 })).toMatchObject({ next });
+  // The Dead messages come in the order of their deaths.
+  const nextDead: Position = { sequence: 1, settledMs: now };
+  const filter = { states: ['dead'] } as const;
+  expect(await queue.find(filter, { limit: 1, examine })).toMatchObject({ next: nextDead });
+  expect(await queue.find(filter, { limit: 9, examine: 1 })).toMatchObject({ next: nextDead });
 });
 
 test('S3: a search of payloads ends its part with the message that makes up the bytes, to the byte', async () => {

@@ -151,6 +151,19 @@ test('Q15: a due time in ticks, stored with the constraints switched off, does n
   await settle(queue, run, [{ ...run.messages[0]!, kind: 'done' }]);
 });
 
+test.each([6, 7])(
+  'Q4, Q15: %p messages, of which six have due times that no program can read, are claimed together',
+  async (count) => {
+    const queue = await place.outbox();
+    await queue.enqueue(Array.from({ length: count }, (_, nth) => message(`${nth}`)));
+    await sql(`PRAGMA ignore_check_constraints = ON;
+      UPDATE Outbox SET DueUtc = -9223372036854775808 WHERE Sequence <= 6`);
+    const { messages } = await begin(queue);
+    expect(messages.map(({ payload }) => payload)).toEqual(['', '', '', '', '', '', '6'].slice(0, count));
+    expect(await queue.statistics()).toMatchObject({ claimed: count, ready: 0 });
+  },
+);
+
 test('Q14, Q15: a payload that contains the replacement character itself is readable', async () => {
   const queue = await place.outbox();
   const payload = 'a\ufffdb\0c\ufffd';

@@ -144,3 +144,22 @@ test('Q4: a claim that throttles as many messages as one call may takes none, an
   );
   expect(throttled).toEqual({ count: 4_000 });
 });
+
+test('Q4, Q10: one claim blocks a limited number of wrongly throttled messages, and says that there is more', async () => {
+  const queue = await aQueue();
+  await queue.enqueue([message('first', { topic: 'other' })]);
+  const run = await begin(queue);
+  const orderingKey = 'k';
+  const behind = Array.from({ length: 4_001 }, (_, nth) => message(`${nth}`, { orderingKey }));
+  const last = message('last', { topic: 'unlike', orderingKey });
+  await queue.enqueue([message('head', { topic: 'mails', orderingKey }), ...behind, last]);
+  await sql(`UPDATE Outbox SET Blocked = 2 WHERE Topic IN ('orders', 'unlike')`);
+  const rooms = ['mails', 'orders', 'unlike'].map((topic) => ({ topic, room: topic === 'mails' ? 0 : 1 }));
+  for (const [more, blocked] of [
+    [true, 4_000],
+    [false, 4_002],
+  ]) {
+    expect(await settle(queue, run, [], claimWith(rooms))).toMatchObject({ messages: [], more });
+    expect(await queue.statistics()).toMatchObject({ ready: 4_003, blocked });
+  }
+});

@@ -186,7 +186,8 @@ export function findMessages(
   const messages = rows.map((row) => foundMessage(connection, table, row));
   const last = messages.at(-1);
   if (last === undefined || messages.length < part.limit) return { messages, next, examined };
-  const settledMs = isBySettled ? (last.settledUtc?.getTime() ?? null) : null;
+  // A walk by SettledUtc finds only messages with a time.
+  const settledMs = isBySettled ? last.settledUtc!.getTime() : null;
   return { messages, next: { sequence: last.sequence, settledMs }, examined };
 }
 
