@@ -117,7 +117,15 @@ function summaryText(fleet: FleetSummary, terminal: Terminal): Promise<string> {
     [withBacklog, 'with backlog'],
   ] as const;
   const isOld = tenants.active > 0 && (lastPlan === null || lastPlan.ageMs > defaultStaleAfterMs);
-  const found = troubles.filter(([count]) => count > 0);
+  const found = [
+    ...troubles.flatMap(([count, what]) => (count > 0 ? [`${number(count)} ${what}`] : [])),
+    ...(stored.parked > 0
+      ? [
+          `${counted(stored.parked, 'message')}${stored.atLeast.includes('parked') ? ' or more' : ''} without a handler`,
+        ]
+      : []),
+    ...(isOld && lastPlan !== null ? [`no plan for ${duration(lastPlan.ageMs)}`] : []),
+  ];
   return facts(
     [
       [
@@ -126,9 +134,7 @@ function summaryText(fleet: FleetSummary, terminal: Terminal): Promise<string> {
       ],
       [
         'Trouble',
-        found.length === 0
-          ? 'none, by the last reports'
-          : `${found.map(([count, what]) => `${number(count)} ${what}`).join(', ')}`,
+        found.length === 0 ? 'none, by the last reports' : found.join(', '),
         found.length === 0 ? colors.green : colors.red,
       ],
       ['Queues', fleetStoredText(stored)],
