@@ -32,9 +32,10 @@ test('every block marked to run is run: here, in readme.test.ts, or in the files
       .filter((block) => block.language === language && block.name !== undefined)
       .map(({ document, name }) => `${document} ${name}`);
   const languages = new Set(blocks.filter(({ name }) => name !== undefined).map(({ language }) => language));
-  expect([...languages].sort()).toEqual(['bash', 'js', 'json', 'sh', 'sql', 'ts']);
+  expect([...languages].sort()).toEqual(['bash', 'console', 'js', 'json', 'sh', 'sql', 'ts']);
   const others = {
     bash: ['functions/contracts.test.ts'],
+    console: ['troubles.test.ts'],
     js: ['pack.test.ts', 'coming-from.test.ts', 'sqlserver/coming-from.test.ts', 'frameworks.test.ts'],
     json: ['docs.test.ts'],
     sql: ['sqlserver/docs.test.ts', 'sqlserver/coming-from.test.ts'],

@@ -1,13 +1,21 @@
 /**
  * Runs commands one after another in this process, which a test has forked: that takes a fraction of the time of a
- * process for each command. A message is the arguments; the answer is the command's exit code and output.
+ * process for each command. A message is the arguments, or a `CliRequest`; the answer is the command's exit code and output.
  */
 import { errorReport, exitCodes, reportError } from '../../src/cli/errors.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { type GlobalOptions, Session } from '../../src/cli/session.ts';
 import type { CliResult } from './cli-process.ts';
 
-async function outputOf(args: readonly string[]): Promise<CliResult> {
+export interface CliRequest {
+  readonly args: readonly string[];
+  /** The folder in which the command runs. */
+  readonly folder: string;
+  /** The width of the terminal that standard output seems to be. */
+  readonly columns: number;
+}
+
+async function outputOf(args: readonly string[], asJson: boolean): Promise<CliResult> {
   const output = { stdout: '', stderr: '' };
   const streams = ['stdout', 'stderr'] as const;
   const writes = streams.map((name) => {
@@ -37,13 +45,18 @@ async function outputOf(args: readonly string[]): Promise<CliResult> {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     code = errorReport(error).exitCode;
-    reportError(error, { json: true, verbose: false });
+    reportError(error, { json: asJson, verbose: false });
   } finally {
     for (const restore of writes) restore();
   }
   return { code, signal: null, ...output };
 }
 
-process.on('message', (args: string[]) => {
-  void outputOf(args).then((result) => process.send!(result));
+process.on('message', (message: string[] | CliRequest) => {
+  if (!Array.isArray(message)) {
+    process.chdir(message.folder);
+    Object.assign(process.stdout, { isTTY: true, columns: message.columns });
+  }
+  const args = Array.isArray(message) ? message : message.args;
+  void outputOf(args, Array.isArray(message)).then((result) => process.send!(result));
 });
