@@ -4,6 +4,7 @@ import path from 'node:path';
 import { blockOf, blocksOf, root } from '../support/documents.ts';
 import { FleetPlace } from '../support/fleet-place.ts';
 import { isWriting, OperatorTerminal, play, stepsOf, write } from '../support/operator-session.ts';
+import { testWithSignals } from '../support/platform.ts';
 import { stages } from '../support/troubles.ts';
 
 // A session runs several commands, on a busy machine too.
@@ -65,7 +66,7 @@ const sessions = [
   ],
 ] as const;
 
-test.each(sessions.map((blocks) => [blocks[0].name!, ...blocks] as const))(
+testWithSignals.each(sessions.map((blocks) => [blocks[0].name!, ...blocks] as const))(
   '%s: its session is what an operator sees',
   async (_name, symptom, remedy) => {
     // Retries come late within their jitter.
