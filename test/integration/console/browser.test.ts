@@ -232,6 +232,7 @@ else
       ['light', { width: 1440, height: 900 }],
       ['dark', { width: 1440, height: 900 }],
       ['light', { width: 390, height: 844 }],
+      ['dark', { width: 390, height: 844 }],
     ] as const)(
       'S4: in %s colours at %j, every page has contrast and no sideways scrolling',
       async (colorScheme, viewport) => {

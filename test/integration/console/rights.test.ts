@@ -1,5 +1,4 @@
 /** S4: every route of the console asks for its right, before anything else of the request is used. */
-import { readFileSync } from 'node:fs';
 import { readAssets } from '../../../src/console/assets.ts';
 import { roleOf } from '../../../src/console/hosted/entra-access.ts';
 import { type Asked, type Right, rights } from '../../../src/console/rights.ts';
@@ -8,6 +7,7 @@ import { routeTable } from '../../../src/console/routes.ts';
 import type { MultiOutbox } from '../../../src/multi-outbox.ts';
 import { defineHandler, PermanentError } from '../../../src/queue/handler.ts';
 import { ConsoleClient } from '../../support/console-requests.ts';
+import { documentTable } from '../../support/document-table.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
 
 const place = new FleetPlace();
@@ -78,25 +78,12 @@ test('S4: acts are posts, and no GET needs more than to look, but to see a paylo
   ).toEqual([]);
 });
 
-/** The cells of the table of a document that follows these headings, without the ticks of code. */
-function tableOf(document: string, ...headings: string[]): string[][] {
-  const lines = document.split('\n');
-  const start = lines.indexOf(`| ${headings.join(' | ')} |`);
-  expect([headings, start]).not.toEqual([headings, -1]);
-  const end = lines.findIndex((line, index) => index > start && !line.startsWith('|'));
-  return lines.slice(start + 2, end).map((line) =>
-    line
-      .slice(1, -1)
-      .split('|')
-      .map((cell) => cell.trim()),
-  );
-}
 const words = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word!);
 
 test('S4: the tables of rights in docs/console.md are those of the code', () => {
-  const document = readFileSync('docs/console.md', 'utf8');
-  expect(tableOf(document, 'right', 'for').map(([right]) => words(right!)[0])).toEqual([...rights]);
-  const documented = tableOf(document, 'routes', 'rights').flatMap(([names, needed]) =>
+  const table = (...headings: string[]) => documentTable('docs/console.md', ...headings);
+  expect(table('right', 'for').map(([right]) => words(right!)[0])).toEqual([...rights]);
+  const documented = table('routes', 'rights').flatMap(([names, needed]) =>
     words(names!).map((name) => [name, words(needed!)] as const),
   );
   const needed = routes
@@ -104,9 +91,9 @@ test('S4: the tables of rights in docs/console.md are those of the code', () => 
     .map((route) => [route.name, [...route.rights]] as const);
   expect(documented).toHaveLength(needed.length);
   expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(needed));
-  expect(
-    tableOf(document, 'app role', 'right').map(([role, right]) => [words(role!), words(right!)]),
-  ).toEqual(rights.map((right) => [[roleOf(right)], [right]]));
+  expect(table('app role', 'right').map(([role, right]) => [words(role!), words(right!)])).toEqual(
+    rights.map((right) => [[roleOf(right)], [right]]),
+  );
 });
 
 /** Parameters that name tenants outside the path, by route; the walk fails for a route that takes them and is not here. */
