@@ -27,7 +27,9 @@ export async function openShop(file: string, ship: (order: Order) => void | Prom
     handlers: [defineHandler({ topic: 'order.placed', handle: ({ payload }) => ship(JSON.parse(payload)) })],
   });
   await multiOutbox.migrate(); // makes the table Outbox, among others, beside yours
-  const prisma = new PrismaClient({ adapter: new PrismaLibSql({ url: `file:${file}` }) });
+  // The dispatcher writes to this file too. Without a timeout, a transaction fails at once while it writes.
+  const adapter = new PrismaLibSql({ url: `file:${file}`, timeout: 5_000 });
+  const prisma = new PrismaClient({ adapter });
   // A project of yours runs `prisma migrate deploy` here.
   await prisma.$executeRaw`CREATE TABLE IF NOT EXISTS Orders (Id TEXT NOT NULL PRIMARY KEY, Cents INTEGER NOT NULL)`;
 
