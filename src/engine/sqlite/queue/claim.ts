@@ -9,6 +9,7 @@ import { type Candidate, type CandidateOrder, Candidates } from './candidates.ts
 import { fewRows, perTable, type QueueTable, unreadableDueMs } from './records.ts';
 import { messagesWithRoomBehind } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
+import { spanOf } from './span.ts';
 import { type ThrottleOrder, throttle } from './throttle.ts';
 import { unblockedIn, unblockedIndexes } from './unblocked.ts';
 
@@ -26,6 +27,11 @@ const statements = perTable((table) => ({
       WHERE ${unblockedIn[index]}`;
     return { before: `${take} AND DueUtc < ?`, at: `${take} AND DueUtc = ? AND Sequence <= ?` };
   }),
+  /** These claim a whole span; the second one also messages that were blocked. */
+  takeSpan: `UPDATE ${table} NOT INDEXED SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?
+    WHERE Sequence BETWEEN ? AND ?`,
+  takeSpanOfGroups: `UPDATE ${table} NOT INDEXED SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?, Blocked = 0
+    WHERE Sequence BETWEEN ? AND ?`,
   takeOne: `UPDATE ${table} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?, Blocked = 0
     WHERE Sequence = ?`,
 }));
@@ -108,19 +114,29 @@ function markClaimed(
   fence: number,
   leftOut: boolean,
 ): void {
-  const { takeFirst, takeOne } = statements[table];
+  const { takeFirst, takeSpan, takeSpanOfGroups, takeOne } = statements[table];
+  const span = taken.length > 1 ? spanOf(taken) : undefined;
+  if (span !== undefined) {
+    const take = taken.some(({ follows }) => follows) ? takeSpanOfGroups : takeSpan;
+    assertClaimed(connection.run(take, fence, span.first, span.last), taken.length);
+    return;
+  }
   const due = taken.filter(({ follows }) => !follows);
   const [first, last] = [due.at(0), due.at(-1)];
   const areFirst = due.length > fewRows && !leftOut && first!.turn > unreadableDueMs;
   if (areFirst) {
-    const { turn, message } = last!;
+    const { turn, sequence } = last!;
     let left = due.length;
     for (const { before, at } of takeFirst) {
       if (left > 0 && first!.turn < turn) left -= connection.run(before, fence, turn);
-      if (left > 0) left -= connection.run(at, fence, turn, message.sequence);
+      if (left > 0) left -= connection.run(at, fence, turn, sequence);
     }
-    if (left !== 0) throw new Error(`a claim of ${due.length} due messages left ${left} of them Ready`);
+    assertClaimed(due.length - left, due.length);
   }
-  for (const { message, follows } of taken)
-    if (follows || !areFirst) connection.run(takeOne, fence, message.sequence);
+  for (const { sequence, follows } of taken)
+    if (follows || !areFirst) connection.run(takeOne, fence, sequence);
+}
+
+function assertClaimed(claimed: number, due: number): void {
+  if (claimed !== due) throw new Error(`a claim of ${due} due messages claimed ${claimed}`);
 }
