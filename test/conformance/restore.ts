@@ -133,6 +133,36 @@ export function restoreSuite(scene: Scene): void {
     });
 
     test.each([
+      ['before the last claim', false],
+      ['before an earlier call', true],
+    ])(
+      'Q8: within a run, %s: of two claims of many sequences, each outcome settles only its own message',
+      async (_, isEarlier) => {
+        const place = await scene.queue(name);
+        const { queue } = place;
+        const eight = (text: string) => Array.from({ length: 8 }, (_, nth) => message(`${text} ${nth}`));
+        await queue.enqueue([message('before')]);
+        const run = await take(queue);
+        await backUp(place);
+        if (isEarlier) await settle(queue, run.lease, [], keep);
+        await queue.enqueue(eight('gone'));
+        const gone = (await settle(queue, run.lease, [], next({ solo: false }))).messages;
+        await restore();
+        await queue.enqueue(eight('never run'));
+        const fresh = (await settle(queue, run.lease, [], next({ solo: false }))).messages;
+        expect(fresh.map(({ sequence }) => sequence)).toEqual(gone.map(({ sequence }) => sequence));
+        expect(fresh[0]).toMatchObject({ payload: 'never run 0' });
+        const late = await settle(queue, run.lease, gone.map(done), keep);
+        expect(late.unmatched.toSorted((a, b) => a - b)).toEqual(gone.map(({ sequence }) => sequence));
+        expect(await queue.statistics()).toMatchObject({ done: 0, claimed: 9 });
+        expect(await settle(queue, run.lease, [...run.messages, ...fresh].map(done))).toMatchObject({
+          unmatched: [],
+        });
+        expect(await queue.statistics()).toMatchObject({ done: 9, claimed: 0, ready: 0 });
+      },
+    );
+
+    test.each([
       ['stored', 'host-2', false],
       ['claimed', 'host-1', true],
     ])(

@@ -20,16 +20,20 @@ export const leaseTimes = `${acceptedTime('RenewedUtc')} AS RenewedUtc, ${accept
 
 const sql = {
   look: `SELECT Owner, ${leaseTimes}, ${nowSql} AS Now FROM Leases WHERE Name = ?`,
-  acquire: `INSERT INTO Leases (Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context)
-    VALUES (:name, :owner, 1, :id, :now, :now, :expires, :context)
+  acquire: `INSERT INTO Leases (Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context, CallId)
+    VALUES (:name, :owner, 1, :id, :now, :now, :expires, :context, :callId)
     ON CONFLICT (Name) DO UPDATE SET Owner = excluded.Owner, Fence = ${nextNumber('Fence')}, AcquisitionId = excluded.AcquisitionId,
       AcquiredUtc = excluded.AcquiredUtc, RenewedUtc = excluded.RenewedUtc, ExpiresUtc = excluded.ExpiresUtc,
-      Context = excluded.Context
+      Context = excluded.Context, CallId = excluded.CallId
     RETURNING Fence`,
   renew: `UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ?
     WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ?`,
   release: `UPDATE Leases SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
     WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ?`,
+  renewSince: `UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ?, CallId = ?
+    WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ? AND CallId = ?`,
+  releaseSince: `UPDATE Leases SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
+    WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ? AND CallId = ?`,
   drawIn: 'UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ? WHERE Name = ?',
   last: `SELECT Owner, ${leaseTimes}, ${nowSql} AS Now FROM Leases WHERE Name = ? AND Fence = ? AND AcquisitionId = ?`,
   list: `SELECT Name, Owner, ${acceptedCount('Fence')} AS Fence, AcquisitionId, ${acceptedTime('AcquiredUtc')} AS AcquiredUtc, ${leaseTimes}, Context, ${nowSql} AS Now
@@ -85,8 +89,17 @@ function leftMs(renewedUtc: number | null, expiresUtc: number, now: number): num
   return expiresUtc - Math.max(renewedUtc ?? now, now);
 }
 
-/** Takes a lease that is known to be free. Call it within a write transaction. */
-export function takeLease(connection: Connection, request: AcquireLease, now: number): LeaseRef {
+/**
+ * Takes a lease that is known to be free. Call it within a write transaction.
+ *
+ * @param callId of the call that takes it for a run; see RunCalls
+ */
+export function takeLease(
+  connection: Connection,
+  request: AcquireLease,
+  now: number,
+  callId: number | null = null,
+): LeaseRef {
   const { name, owner } = request;
   const acquisitionId = randomUUID();
   const values = {
@@ -96,6 +109,7 @@ export function takeLease(connection: Connection, request: AcquireLease, now: nu
     now,
     expires: now + wholeMs(request.durationMs),
     context: request.context ?? null,
+    callId,
   };
   const { Fence: fence } = connection.prepare(sql.acquire).get(values) as { Fence: number };
   return { name, owner, fence, acquisitionId };
@@ -119,6 +133,38 @@ export function releaseLease(
   { name, owner, fence, acquisitionId }: LeaseRef,
 ): boolean {
   return connection.run(sql.release, name, owner, fence, acquisitionId) === 1;
+}
+
+/** As `renewLease`, if `since` is the id of the last call that has renewed the lease; stores `callId` in its place. */
+export function renewLeaseSince(
+  connection: Connection,
+  { name, owner, fence, acquisitionId }: LeaseRef,
+  now: number,
+  durationMs: number,
+  { since, callId }: { readonly since: number; readonly callId: number },
+): boolean {
+  const expires = now + wholeMs(durationMs);
+  const changed = connection.run(
+    sql.renewSince,
+    now,
+    expires,
+    callId,
+    name,
+    owner,
+    fence,
+    acquisitionId,
+    since,
+  );
+  return changed === 1;
+}
+
+/** As `releaseLease`, if `since` is the id of the last call that has renewed the lease. */
+export function releaseLeaseSince(
+  connection: Connection,
+  { name, owner, fence, acquisitionId }: LeaseRef,
+  since: number,
+): boolean {
+  return connection.run(sql.releaseSince, name, owner, fence, acquisitionId, since) === 1;
 }
 
 /**

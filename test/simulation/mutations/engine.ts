@@ -11,6 +11,7 @@ export const engineMutations: readonly Mutation[] = [
       ['ClaimFence = :fence AND Status = 1`;', ':fence > 0 AND Status = 1`;'],
       ['AND ClaimFence = ?`,\n    done:', 'AND ? > 0`,\n    done:'],
       ['AND ClaimFence = ?`,\n    claimed:', 'AND ? > 0`,\n    claimed:'],
+      ['AND ClaimFence = ?`,\n    claimedSequences:', 'AND ? > 0`,\n    claimedSequences:'],
       ['AND ClaimFence = ?`,\n    retry:', 'AND ? > 0`,\n    retry:'],
     ],
   },

@@ -19,9 +19,11 @@ async function claimed(more: Parameters<typeof message>[1] = {}) {
   return { queue, run, outcomes };
 }
 
+/** As after a restore: another message has the sequence, and the lease the id of another call. */
 const setId = (sequence: number, messageId: string) =>
   withProgram(tenantFileOf(place), (db) => {
     db.prepare('UPDATE Outbox SET MessageId = ? WHERE Sequence = ?').run(messageId, sequence);
+    db.exec('UPDATE Leases SET CallId = -1');
   });
 
 const claimedRows = () =>
@@ -82,6 +84,24 @@ test('Q8: an outcome that is sent twice, and one that is missing', async () => {
   const twice = [...outcomes.slice(1), outcomes[1]!];
   expect(await settle(queue, run, twice, renew)).toMatchObject({ unmatched: [2] });
   expect(await claimedRows()).toEqual([1]);
+});
+
+test('Q8: a span of the claimed messages', async () => {
+  const { queue, run, outcomes } = await claimed();
+  expect(await settle(queue, run, outcomes.slice(0, 6), renew)).toMatchObject({ unmatched: [] });
+  expect(await claimedRows()).toEqual([7, 8]);
+  expect(await settle(queue, run, outcomes.slice(1), renew)).toMatchObject({ unmatched: [2, 3, 4, 5, 6] });
+  expect(await claimedRows()).toEqual([]);
+});
+
+test('Q8, Q10: a span of the claimed messages of an ordering group', async () => {
+  const { queue, run, outcomes } = await claimed({ orderingKey: 'K' });
+  await queue.enqueue([message('next', { orderingKey: 'K' })]);
+  expect(await settle(queue, run, outcomes.slice(0, 6), renew)).toMatchObject({ unmatched: [] });
+  expect(await claimedRows()).toEqual([7, 8]);
+  expect(await queue.statistics()).toMatchObject({ ready: 1, blocked: 1 });
+  expect(await settle(queue, run, outcomes.slice(6), renew)).toMatchObject({ unmatched: [] });
+  expect(await queue.statistics()).toMatchObject({ ready: 1, blocked: 0 });
 });
 
 test('Q8: a row that another fence has claimed, and an outcome of a message that is gone', async () => {

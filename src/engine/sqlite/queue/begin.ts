@@ -19,8 +19,10 @@ import { anyAheadSql, drawInDueTimes } from './due-times.ts';
 import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
 import { purge } from './purge.ts';
+import type { QueueMemory } from './queue-memory.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
 import { readLeft, restOf } from './rest.ts';
+import { nextCallId } from './run-calls.ts';
 import { type TopicWalks, topicIndexes } from './topics.ts';
 import { nextDueSql } from './unblocked.ts';
 
@@ -115,14 +117,16 @@ export function begin(
   connection: Connection,
   queue: QueueName,
   request: BeginRequest,
-  walks: TopicWalks,
+  { walks, calls }: QueueMemory,
   now: number,
 ): BeginResult {
   const table = tableOf[queue];
   const name = queueLeaseName(queue);
   const holder = takenByAnother(connection, { ...request, name });
   if (holder !== null) return holder;
-  const lease = takeLease(connection, { ...request, name }, now);
+  const callId = nextCallId();
+  const lease = takeLease(connection, { ...request, name }, now, callId);
+  calls.began(lease, callId);
   const recovered = recover(connection, table);
   const parked = makeParkedDue(connection, table, request.handled ?? [], walks.Parked, now);
   const left = readLeft(connection, table, now);

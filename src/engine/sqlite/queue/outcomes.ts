@@ -1,7 +1,8 @@
 /**
  * Applies outcomes (Q8), each to a row that is still claimed by this run; other outcomes are unmatched. Rows that are
  * claimed under the run's fence are its own if the lease's last acquisition is. A run that outlived a restore of its
- * database may still know a message that is gone, whose sequence another message has now, so the ids are compared too.
+ * database may still know a message that is gone, whose sequence another message has now, so the ids are compared too,
+ * unless it is known that the database was not restored.
  */
 
 import type { Outcome, SettledMessage } from '../../message.ts';
@@ -13,6 +14,7 @@ import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
 import { GroupKeys, keyColumn, unblockBehindSettled, unblockHeads } from './ordering.ts';
 import { fewRows, perTable, type QueueTable } from './records.ts';
+import { spanOf } from './span.ts';
 
 const statements = perTable((table) => {
   // A message whose id cannot be read has the id ''.
@@ -28,6 +30,10 @@ const statements = perTable((table) => {
       WHERE Status = 1 AND Sequence IN (SELECT value FROM json_each(?))`,
     oneDone: `UPDATE ${table} SET ${done} WHERE Sequence = ? AND Status = 1`,
     counts: `SELECT count(*), count(OrderingKey) FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1`,
+    countsOfSpan: `SELECT count(*), count(OrderingKey) FROM ${table} INDEXED BY ${table}_Claimed
+      WHERE Status = 1 AND Sequence BETWEEN ? AND ?`,
+    doneSpan: `UPDATE ${table} NOT INDEXED SET ${done} WHERE Sequence BETWEEN ? AND ? AND Status = 1 AND ClaimFence = ?`,
+    claimedSequences: `SELECT Sequence FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1`,
     identities: `SELECT group_concat(Sequence || ' ' || MessageId, char(10)) FROM ${table} INDEXED BY ${table}_Claimed
       WHERE Status = 1 AND ClaimFence = ?`,
     claimed: `SELECT Sequence, ${textColumn('MessageId')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Claimed
@@ -57,6 +63,8 @@ export interface ApplyOrder extends Pick<SettleRequest, 'lease' | 'outcomes' | '
   readonly now: number;
   /** Whether the run's lease is the last acquisition in the database. */
   readonly isLast: boolean;
+  /** Whether the database is known to have the run's whole history, so that a sequence is the same message; see RunCalls. */
+  readonly isUnbroken: boolean;
 }
 
 /** Applies the outcomes and unblocks the ordering groups concerned. Returns the sequences of the unmatched outcomes. */
@@ -92,12 +100,41 @@ function applyDone(
   keys: GroupKeys,
 ): number[] {
   if (done.length <= fewRows) return applyEachDone(connection, table, done, order, keys);
+  if (order.isUnbroken) {
+    const unmatched = applyDoneSpan(connection, table, done, order);
+    if (unmatched !== undefined) return unmatched;
+  }
   const claimed = countClaimed(connection, table);
   if (!areAllClaimed(connection, table, done, claimed, order))
     return applyEachDone(connection, table, done, order, keys);
   connection.run(statements[table].allDone, order.now, order.lease.fence);
   if (claimed.keyed > 0) unblockBehindSettled(connection, table, order.now);
   return [];
+}
+
+/**
+ * Writes the outcomes of a span of sequences without their ids. Returns undefined, and writes nothing, if they are not a
+ * span, if one of the messages is not claimed, or if ordering groups could be unblocked while others are claimed.
+ */
+function applyDoneSpan(
+  connection: Connection,
+  table: QueueTable,
+  done: readonly SettledMessage[],
+  { lease, now }: ApplyOrder,
+): number[] | undefined {
+  const span = spanOf(done);
+  if (span === undefined) return undefined;
+  const { first, last } = span;
+  const { countsOfSpan, doneSpan, claimedSequences } = statements[table];
+  const [messages, keyed] = connection.getTuple<[number, number]>(countsOfSpan, first, last)!;
+  if (messages !== done.length) return undefined;
+  if (keyed > 0 && countClaimed(connection, table).messages !== done.length) return undefined;
+  const changed = connection.run(doneSpan, now, first, last, lease.fence);
+  if (keyed > 0) unblockBehindSettled(connection, table, now);
+  if (changed === done.length) return [];
+  // Another program has stored another fence.
+  const left = connection.allTuples<[sequence: number]>(claimedSequences).flat();
+  return left.filter((sequence) => sequence >= first && sequence <= last);
 }
 
 interface ClaimedCounts {

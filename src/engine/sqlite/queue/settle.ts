@@ -7,6 +7,7 @@ import { claim } from './claim.ts';
 import { counted } from './counts.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { purge } from './purge.ts';
+import type { QueueMemory } from './queue-memory.ts';
 import type { QueueTable } from './records.ts';
 import { readLeft, restOf } from './rest.ts';
 import type { TopicWalks } from './topics.ts';
@@ -16,17 +17,20 @@ export function settle(
   connection: Connection,
   table: QueueTable,
   request: SettleRequest,
-  walks: TopicWalks,
+  { walks, calls }: QueueMemory,
   now: number,
 ): SettleResult {
   const { lease, leaseMs, outcomes, onDead, then } = request;
   const nowUtc = new Date(now);
+  const isReleasing = then.do === 'release-lease';
+  const isUnbroken = isReleasing
+    ? calls.release(connection, lease)
+    : calls.renew(connection, lease, now, leaseMs);
   const isOurs =
-    then.do === 'release-lease'
-      ? releaseLease(connection, lease)
-      : renewLease(connection, lease, now, leaseMs);
+    isUnbroken ||
+    (isReleasing ? releaseLease(connection, lease) : renewLease(connection, lease, now, leaseMs));
   const isLast = isOurs || isLastAcquisition(connection, lease);
-  const unmatched = applyOutcomes(connection, table, { lease, outcomes, onDead, now, isLast });
+  const unmatched = applyOutcomes(connection, table, { lease, outcomes, onDead, now, isLast, isUnbroken });
   if (!isOurs) {
     const none = {
       messages: [],

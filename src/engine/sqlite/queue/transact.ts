@@ -68,6 +68,7 @@ function settleAndCommit(
       onDead: 'block',
       now: connection.now(),
       isLast: isLastAcquisition(connection, lease),
+      isUnbroken: false,
     });
     if (unmatched.length > 0) throw messageLost(subject.tenantId);
     connection.database.exec('COMMIT');

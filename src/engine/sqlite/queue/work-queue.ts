@@ -34,10 +34,10 @@ import { begin, beginByReading } from './begin.ts';
 import { Commits, isStoredSql } from './commits.ts';
 import { insertMessages, insertStatement } from './enqueue.ts';
 import { countMessages, findMessages } from './find.ts';
+import { QueueMemory } from './queue-memory.ts';
 import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
 import { settle } from './settle.ts';
 import { statistics } from './statistics.ts';
-import { TopicWalks } from './topics.ts';
 import { transact } from './transact.ts';
 
 export class SqliteWorkQueue implements WorkQueue {
@@ -47,7 +47,7 @@ export class SqliteWorkQueue implements WorkQueue {
   readonly #commits: Commits;
   /** Of transactions of other drivers. */
   readonly #foreignCommits: VisibleCommits;
-  #walks = new TopicWalks();
+  #memory = new QueueMemory();
 
   constructor(handle: DatabaseHandle, name: QueueName) {
     this.name = name;
@@ -95,28 +95,28 @@ export class SqliteWorkQueue implements WorkQueue {
   }
 
   begin(request: BeginRequest): Promise<BeginResult> {
-    return this.#walking((walks) =>
+    return this.#remembering((memory) =>
       this.#handle.lookOrWrite(
-        (connection) => beginByReading(connection, this.name, request, walks()),
-        (connection, now) => begin(connection, this.name, request, walks(), now),
+        (connection) => beginByReading(connection, this.name, request, memory().walks),
+        (connection, now) => begin(connection, this.name, request, memory(), now),
       ),
     );
   }
 
   settle(request: SettleRequest): Promise<SettleResult> {
-    return this.#walking((walks) =>
-      this.#handle.write((connection, now) => settle(connection, this.#table, request, walks(), now)),
+    return this.#remembering((memory) =>
+      this.#handle.write((connection, now) => settle(connection, this.#table, request, memory(), now)),
     );
   }
 
   /** A try begins where the last committed call has stopped, because a transaction that fails takes its changes back. */
-  async #walking<T>(work: (walks: () => TopicWalks) => Promise<T>): Promise<T> {
-    let moved = this.#walks;
+  async #remembering<T>(work: (memory: () => QueueMemory) => Promise<T>): Promise<T> {
+    let changed = this.#memory;
     const result = await work(() => {
-      moved = this.#walks.copy();
-      return moved;
+      changed = this.#memory.copy();
+      return changed;
     });
-    this.#walks = moved;
+    this.#memory = this.#memory.with(changed);
     return result;
   }
 
