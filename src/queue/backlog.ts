@@ -1,5 +1,6 @@
 import type { ClaimedMessage, NewMessage } from '../engine/message.ts';
 import type { BeginResult, Claim, SettleRequest, SettleResult, StoredCounts } from '../engine/work-queue.ts';
+import { nextPurgeInMs } from './begin-call.ts';
 
 /**
  * Milliseconds after which a run with free concurrency asks the engine again while it waits for slow handlers. Messages
@@ -28,6 +29,7 @@ export class Backlog {
   #isParkedLeft = false;
   #nextDueInMs: number | null = null;
   #enqueuedDueInMs = Number.POSITIVE_INFINITY;
+  #purgeInMs = Number.POSITIVE_INFINITY;
   /** A claim failed without an answer, so the engine may have claimed messages that this run never received. */
   #isClaimUnknown = false;
   #timer: NodeJS.Timeout | undefined;
@@ -49,7 +51,11 @@ export class Backlog {
 
   /** For the report: the tenant stays due while `more` is true. */
   get left(): { readonly more: boolean; readonly nextDueInMs: number | null } {
-    const soonest = Math.min(this.#nextDueInMs ?? Number.POSITIVE_INFINITY, this.#enqueuedDueInMs);
+    const soonest = Math.min(
+      this.#nextDueInMs ?? Number.POSITIVE_INFINITY,
+      this.#enqueuedDueInMs,
+      this.#purgeInMs,
+    );
     return {
       more: this.more || this.#isClaimUnknown || this.#isParkedLeft,
       nextDueInMs: soonest === Number.POSITIVE_INFINITY ? null : soonest,
@@ -69,8 +75,10 @@ export class Backlog {
     this.stored = stored;
   }
 
-  begun(result: Exclude<BeginResult, { status: 'leased-elsewhere' }>): void {
+  /** @param isPurgeLeft whether Done messages are left that another run has to remove (Q12) */
+  begun(result: Exclude<BeginResult, { status: 'leased-elsewhere' }>, isPurgeLeft = false): void {
     this.see(result);
+    if (isPurgeLeft) this.#purgeInMs = nextPurgeInMs;
     this.#isParkedLeft = result.parked.more;
   }
 

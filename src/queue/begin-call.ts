@@ -21,17 +21,28 @@ export interface Begun {
   readonly begun: BeginResult;
   /** When the last call was sent, by `performance.now()`. */
   readonly sentAt: number;
+  /** Whether Done messages are left that are old enough to be removed. */
+  readonly isPurgeLeft: boolean;
 }
 
 /**
- * Milliseconds for which an idle run goes on to remove Done messages (Q12). Some ten thousand rows go in this time, so
- * that a few idle runs remove a backlog of them, and the run holds its slot only briefly.
+ * Milliseconds for which an idle run goes on to remove Done messages (Q12), so that the run holds its slot only briefly. If
+ * more are left, the next run follows after `nextPurgeInMs`, so a backlog of them goes in minutes.
  */
 const idlePurgeMs = 5_000;
+export const nextPurgeInMs = 5_000;
+
+/**
+ * Milliseconds: after a call that took longer, the next one removes half as many messages. A call holds its locks, and
+ * producers wait for them.
+ */
+const longPurgeMs = 50;
+const fewestPurgedAtOnce = 100;
 
 /**
  * Begins a run. While no message is due and each call removes as many Done messages as it may, it calls again: each
- * call holds its locks for a moment, and claims what has become due. `begun.recovered` counts the messages of all calls.
+ * call holds its locks for a moment, and claims what has become due. Between two calls it waits as long as the first one
+ * took, so that producers get the locks in between. `begun.recovered` counts the messages of all calls.
  * @throws the engine's error
  */
 export async function beginRun(
@@ -42,6 +53,7 @@ export async function beginRun(
   const { queue, owner, context, dispatch, retention, handlers, signal, changed } = options;
   const startedAt = performance.now();
   let recovered = 0;
+  let limit = mostPurgedAtOnce;
   for (;;) {
     const room = rooms.forClaim();
     const request: BeginRequest = {
@@ -49,18 +61,25 @@ export async function beginRun(
       context,
       durationMs: dispatch.leaseMs,
       claim: { limit: dispatch.batchSize, maxBytes: dispatch.batchBytes, ...(room && { rooms: room }) },
-      retention: { ...retention, limit: mostPurgedAtOnce },
+      retention: { ...retention, limit },
       handled: handlers.topics,
     };
     const sentAt = performance.now();
     tally.roundTrips++;
     const begun = await blocks.database(() => queue.begin(request));
-    if (begun.status === 'leased-elsewhere') return { begun, sentAt };
+    const tookMs = performance.now() - sentAt;
+    if (begun.status === 'leased-elsewhere') return { begun, sentAt, isPurgeLeft: false };
     tally.times.answered(begun.nowUtc);
     recovered += begun.recovered;
-    const isRest = begun.status === 'idle' && begun.purged >= mostPurgedAtOnce;
+    const isPurgeLeft = begun.status === 'idle' && begun.purged >= limit;
     const mayGoOn = !signal?.aborted && !changed?.aborted && performance.now() - startedAt < idlePurgeMs;
-    if (!isRest || !mayGoOn) return { begun: { ...begun, recovered }, sentAt };
-    await immediate();
+    if (!isPurgeLeft || !mayGoOn) return { begun: { ...begun, recovered }, sentAt, isPurgeLeft };
+    if (tookMs > longPurgeMs) limit = Math.max(fewestPurgedAtOnce, limit >> 1);
+    await pause(tookMs);
   }
+}
+
+async function pause(ms: number): Promise<void> {
+  if (ms >= 1) await new Promise((resolve) => setTimeout(resolve, ms));
+  else await immediate();
 }

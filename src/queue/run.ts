@@ -80,13 +80,13 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   } catch (error) {
     return report({ status: 'failed', stop: 'error', error });
   }
-  const { begun, sentAt } = answer;
+  const { begun, sentAt, isPurgeLeft } = answer;
   if (begun.status === 'leased-elsewhere') {
     const { owner, expiresInMs } = begun;
     return { ...report({ status: begun.status, stop: 'drained' }), heldBy: { owner, expiresInMs } };
   }
   tally.recovered += begun.recovered;
-  backlog.begun(begun);
+  backlog.begun(begun, isPurgeLeft);
   warnIfUncounted(options, begun);
   for (const topic of begun.parked.topics) tally.unhandled(topic);
   if (begun.status === 'idle') return report({ status: 'idle', stop: 'drained' });
@@ -118,7 +118,7 @@ class QueueRun implements BeatingRun {
 
   constructor(
     options: QueueRunOptions,
-    { begun, sentAt }: Begun & { begun: Extract<BeginResult, { status: 'claimed' }> },
+    { begun, sentAt }: Pick<Begun, 'sentAt'> & { begun: Extract<BeginResult, { status: 'claimed' }> },
     { tally, backlog, blocks, rooms }: Omit<RunBooks, 'lease'> & { readonly rooms: Rooms },
   ) {
     const { queue, handlers, tenant, dispatch, parking, retry, budgetMs, logger, random, trace } = options;

@@ -74,7 +74,8 @@ export function retentionSuite(scene: Scene): void {
       }
       await clockPasses(database.leases);
       const report = await runQueue(queue, [orders(() => {})], { retention: { doneMs: 0 } });
-      expect(report).toMatchObject({ status: 'idle', more: false, roundTrips: 4 });
+      expect(report).toMatchObject({ status: 'idle', more: false, nextDueInMs: null });
+      expect(report.roundTrips).toBeGreaterThanOrEqual(4);
       expect(await queue.statistics()).toMatchObject({ done: 0 });
     });
 
@@ -98,7 +99,8 @@ export function retentionSuite(scene: Scene): void {
         retention: { doneMs: 0 },
         signal: stop.signal,
       });
-      expect(report).toMatchObject({ status: 'idle', roundTrips: 1 });
+      // The rest is soon removed by another run.
+      expect(report).toMatchObject({ status: 'idle', roundTrips: 1, more: false, nextDueInMs: 5_000 });
       expect(await queue.statistics()).toMatchObject({ done: 1_700 });
     });
 

@@ -119,6 +119,19 @@ describe('messages that wait for their topic (Q4, D4)', () => {
   });
 });
 
+test('Q12: while Done messages are left to be removed, the tenant is due soon', () => {
+  const idle = { ...answer(), status: 'idle', recovered: 0, parked: { topics: [], more: false } } as const;
+  const left = (nextDueInMs: number | null, isPurgeLeft: boolean) => {
+    const backlog = new Backlog(25);
+    backlog.begun({ ...idle, nextDueInMs }, isPurgeLeft);
+    return backlog.left;
+  };
+  expect(left(null, false)).toEqual({ more: false, nextDueInMs: null });
+  expect(left(null, true)).toEqual({ more: false, nextDueInMs: 5_000 });
+  expect(left(60_000, true)).toEqual({ more: false, nextDueInMs: 5_000 });
+  expect(left(1_000, true)).toEqual({ more: false, nextDueInMs: 1_000 });
+});
+
 describe('the age of the answer (D6)', () => {
   beforeEach(() => {
     jest.useFakeTimers();

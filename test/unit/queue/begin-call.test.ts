@@ -1,4 +1,4 @@
-import type { BeginResult, WorkQueue } from '../../../src/engine/work-queue.ts';
+import type { BeginRequest, BeginResult, WorkQueue } from '../../../src/engine/work-queue.ts';
 import { beginRun } from '../../../src/queue/begin-call.ts';
 import { HandlerSet } from '../../../src/queue/handler-set.ts';
 import { LoopBlocks } from '../../../src/queue/loop-blocks.ts';
@@ -21,11 +21,14 @@ const idle = {
 };
 
 /** Begins a run at a queue that gives these answers. */
-function begin(answers: BeginResult[], options: { changed?: AbortSignal; onCall?: () => void } = {}) {
+function begin(
+  answers: BeginResult[],
+  options: { changed?: AbortSignal; onCall?: (request: BeginRequest) => void } = {},
+) {
   const { changed, onCall } = options;
   const queue: Pick<WorkQueue, 'begin'> = {
-    begin: async () => {
-      onCall?.();
+    begin: async (request) => {
+      onCall?.(request);
       return answers.shift()!;
     },
   };
@@ -43,15 +46,33 @@ test('Q6: the recovered messages of all calls of a begin count', async () => {
     { ...idle, recovered: 1, purged: mostPurgedAtOnce },
     { ...idle, recovered: 0, purged: 0 },
   ];
-  const { begun } = await begin(answers);
+  const { begun, isPurgeLeft } = await begin(answers);
   expect(answers).toEqual([]);
   expect(begun).toMatchObject({ status: 'idle', recovered: 3, purged: 0 });
+  expect(isPurgeLeft).toBe(false);
 });
 
 test('Q12, F2: a run whose tenant has changed removes no further Done messages', async () => {
   const changed = new AbortController();
   const answers = [1, 2].map((recovered) => ({ ...idle, recovered, purged: mostPurgedAtOnce }));
-  const { begun } = await begin(answers, { changed: changed.signal, onCall: () => changed.abort() });
+  const { begun, isPurgeLeft } = await begin(answers, {
+    changed: changed.signal,
+    onCall: () => changed.abort(),
+  });
   expect(begun).toMatchObject({ recovered: 1 });
+  expect(isPurgeLeft).toBe(true);
   expect(answers).toHaveLength(1);
+});
+
+test('Q12: after a call that held its locks for long, the next one removes fewer messages', async () => {
+  const limits: number[] = [];
+  const answers = [1_000, 500, 250, 125, 100, 0].map((purged) => ({ ...idle, recovered: 0, purged }));
+  const onCall = ({ retention }: BeginRequest) => {
+    limits.push(retention!.limit);
+    const until = performance.now() + 51;
+    while (performance.now() < until);
+  };
+  const { isPurgeLeft } = await begin(answers, { onCall });
+  expect(limits).toEqual([1_000, 500, 250, 125, 100, 100]);
+  expect(isPurgeLeft).toBe(false);
 });
