@@ -1,12 +1,17 @@
 import type { ClaimedMessage, NewMessage } from '../engine/message.ts';
 import type { BeginResult, Claim, SettleRequest, SettleResult, StoredCounts } from '../engine/work-queue.ts';
-import { nextPurgeInMs } from './begin-call.ts';
 
 /**
  * Milliseconds after which a run with free concurrency asks the engine again while it waits for slow handlers. Messages
  * that become due meanwhile wait no longer than this. The call also settles the outcomes that are ready.
  */
 const answerIsOldAfterMs = 1_000;
+
+/**
+ * Milliseconds after which another run goes on to remove Done messages (Q12): as long as the idle run before it may have
+ * taken, so that half of the time the database and the run's slot are free.
+ */
+const nextPurgeInMs = 5_000;
 
 /**
  * A message that is claimed together with one that kills its run has lost two attempts to it, the one of the first crash

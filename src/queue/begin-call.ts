@@ -27,10 +27,9 @@ export interface Begun {
 
 /**
  * Milliseconds for which an idle run goes on to remove Done messages (Q12), so that the run holds its slot only briefly. If
- * more are left, the next run follows after `nextPurgeInMs`, so a backlog of them goes in minutes.
+ * more are left, the next run follows soon (`Backlog.begun`), so a backlog of them goes in minutes.
  */
 const idlePurgeMs = 5_000;
-export const nextPurgeInMs = 5_000;
 
 /**
  * Milliseconds: after a call that took longer, the next one removes half as many messages. A call holds its locks, and

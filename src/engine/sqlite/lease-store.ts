@@ -18,6 +18,9 @@ import { clockToleranceMs, dateOrNull, wholeMs } from './time.ts';
 /** The times of a `LookRow`. */
 export const leaseTimes = `${acceptedTime('RenewedUtc')} AS RenewedUtc, ${acceptedTime('ExpiresUtc')} AS ExpiresUtc`;
 
+const ofAcquisition = 'Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ?';
+const release = `UPDATE Leases SET Owner = NULL, ExpiresUtc = NULL, Context = NULL WHERE ${ofAcquisition}`;
+
 const sql = {
   look: `SELECT Owner, ${leaseTimes}, ${nowSql} AS Now FROM Leases WHERE Name = ?`,
   acquire: `INSERT INTO Leases (Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context, CallId)
@@ -26,14 +29,10 @@ const sql = {
       AcquiredUtc = excluded.AcquiredUtc, RenewedUtc = excluded.RenewedUtc, ExpiresUtc = excluded.ExpiresUtc,
       Context = excluded.Context, CallId = excluded.CallId
     RETURNING Fence`,
-  renew: `UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ?
-    WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ?`,
-  release: `UPDATE Leases SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
-    WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ?`,
-  renewSince: `UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ?, CallId = ?
-    WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ? AND CallId = ?`,
-  releaseSince: `UPDATE Leases SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
-    WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ? AND CallId = ?`,
+  renew: `UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ? WHERE ${ofAcquisition}`,
+  renewSince: `UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ?, CallId = ? WHERE ${ofAcquisition} AND CallId = ?`,
+  release,
+  releaseSince: `${release} AND CallId = ?`,
   drawIn: 'UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ? WHERE Name = ?',
   last: `SELECT Owner, ${leaseTimes}, ${nowSql} AS Now FROM Leases WHERE Name = ? AND Fence = ? AND AcquisitionId = ?`,
   list: `SELECT Name, Owner, ${acceptedCount('Fence')} AS Fence, AcquisitionId, ${acceptedTime('AcquiredUtc')} AS AcquiredUtc, ${leaseTimes}, Context, ${nowSql} AS Now
