@@ -21,6 +21,7 @@ import { latency } from './latency.ts';
 import { memory } from './memory.ts';
 import type { Places } from './place.ts';
 import { plan } from './plan.ts';
+import { purge } from './purge.ts';
 import { report } from './report.ts';
 import { runBenchmarks } from './run-benchmarks.ts';
 import { sqlitePlaces } from './sqlite/place.ts';
@@ -37,6 +38,7 @@ const benchmarks: readonly Benchmark[] = [
   memory,
   plan,
   enqueue,
+  purge,
   latency,
   idle,
   flood,

@@ -98,6 +98,7 @@ describeBench('a quick run of all benchmarks', () => {
         'memory',
         'plan',
         'enqueue',
+        'purge',
         'latency',
         'idle',
         'flood',
