@@ -1,4 +1,6 @@
-// Bundles the function app with all of its dependencies.
+// Bundles the function app with all of its dependencies, as CommonJS: in a cold start an ES module's `import` of node:http
+// costs as much as a third of the app, because it reads each export, and some of them load all of Node's undici.
+import { readdirSync, rmSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -23,10 +25,12 @@ const namesOfLazyPackages = {
   },
 };
 
-/** Packages that another package loads at start, and does not need here. */
+/** Packages that another package loads, and does not need here. */
 const unneeded = [
   // Tokens come from the engine's own credential, and encrypted columns are not used.
   { importer: /node_modules[\\/]tedious[\\/]/, packages: /^@azure\/(identity|keyvault-keys)$/ },
+  // A server opens no browser to log in with.
+  { importer: /node_modules[\\/]@azure[\\/]identity[\\/]/, packages: /^open$/ },
   // No file configures the telemetry, and it is not sent by gRPC.
   {
     importer: /node_modules[\\/]@opentelemetry[\\/]sdk-node[\\/]/,
@@ -54,35 +58,51 @@ const handlersFrom = (file) => ({
   },
 });
 
+const shared = {
+  absWorkingDir: import.meta.dirname,
+  platform: 'node',
+  target: 'node22.18',
+  minify: true,
+  sourcemap: true,
+  logLevel: 'warning',
+};
+
 /**
  * @param {object} options
  * @param {string} options.outdir
  * @param {string} [options.entryPoint] another app, for tests and comparisons
  * @param {string} [options.handlers] a module that exports `createHandlers`, in place of src/handlers/index.ts
  */
-export function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', handlers }) {
-  return build({
-    absWorkingDir: import.meta.dirname,
+export async function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', handlers }) {
+  const chunks = path.resolve(outdir, 'chunks');
+  await build({
+    ...shared,
     entryPoints: { main: entryPoint },
     // Entry points outside the repository resolve their packages here.
     nodePaths: [path.join(import.meta.dirname, 'node_modules')],
-    outdir: path.resolve(outdir),
+    outdir: chunks,
     bundle: true,
     // Code that the first invocation does not need goes to separate chunks, which are read on first import.
     splitting: true,
     format: 'esm',
-    platform: 'node',
-    target: 'node22.18',
-    minify: true,
-    sourcemap: true,
     // This is not a package: the host's worker provides this module at run time.
     external: ['@azure/functions-core'],
-    // CommonJS packages call `require` for Node's modules and the worker's, and look for their files beside themselves.
-    banner: {
-      js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;",
-    },
     chunkNames: 'chunk-[hash]',
-    plugins: [namesOfLazyPackages, leftOut, ...(handlers === undefined ? [] : [handlersFrom(handlers)])],
-    logLevel: 'warning',
+    plugins: [leftOut, namesOfLazyPackages, ...(handlers === undefined ? [] : [handlersFrom(handlers)])],
   });
+  // esbuild can split only ES modules, so splitting comes first.
+  await build({
+    ...shared,
+    entryPoints: readdirSync(chunks)
+      .filter((file) => file.endsWith('.js'))
+      .map((file) => path.join(chunks, file)),
+    outdir: path.resolve(outdir),
+    format: 'cjs',
+    // `import()` would read its modules as ES modules do.
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.dirname': '__dirname' },
+    // A package that needs its own URL would not work.
+    logOverride: { 'empty-import-meta': 'error' },
+  });
+  rmSync(chunks, { recursive: true });
 }

@@ -1,7 +1,7 @@
 // Builds dist/: the CLI, the library (CommonJS, re-exported by ES modules), and the function app with all of its
 // dependencies (dist/functions).
 // --if-stale does nothing when the build is newer than every source file; --library skips the function app.
-import { existsSync, globSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, renameSync, rmSync, statSync } from 'node:fs';
 import { bundleFunctions } from './esbuild.functions.mjs';
 import { buildLibrary } from './esbuild.library.mjs';
 
@@ -27,11 +27,7 @@ if (!process.argv.includes('--if-stale') || isStale()) {
   // never sees half a build.
   const aside = `dist.${process.pid}`;
   await buildLibrary({ outdir: aside });
-  if (!process.argv.includes('--library')) {
-    await bundleFunctions({ outdir: `${aside}/functions` });
-    // dist/package.json says CommonJS, so the bundle of ES modules needs its own.
-    writeFileSync(`${aside}/functions/package.json`, '{ "type": "module" }\n');
-  }
+  if (!process.argv.includes('--library')) await bundleFunctions({ outdir: `${aside}/functions` });
   rmSync('dist', { recursive: true, force: true });
   renameSync(aside, 'dist');
 }

@@ -7,7 +7,7 @@ import { zipSync } from 'fflate';
 const folder = 'dist.functions';
 // `main` in package.json is the library, so the app needs its own.
 const main = 'dist/functions/main.js';
-const { name, version, type, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { name, version, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
 const bundle = path.dirname(main);
 
 rmSync(folder, { recursive: true, force: true });
@@ -16,7 +16,7 @@ cpSync('host.json', path.join(folder, 'host.json'));
 // This package.json has no dependencies, because the bundle contains them all and nothing must be installed.
 writeFileSync(
   path.join(folder, 'package.json'),
-  `${JSON.stringify({ name, version, private: true, type, main, engines }, null, 2)}\n`,
+  `${JSON.stringify({ name, version, private: true, type: 'commonjs', main, engines }, null, 2)}\n`,
 );
 // The console reads its page's files from beside the bundle.
 cpSync('dist/console', path.join(folder, bundle, 'console'), { recursive: true });

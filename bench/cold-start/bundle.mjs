@@ -13,5 +13,5 @@ app.timer('empty', { schedule: '0 * * * * *', handler() {} });`,
 await bundleFunctions({ outdir: path.join(folder, 'app/dist') });
 await bundleFunctions({ outdir: path.join(folder, 'empty/dist'), entryPoint: emptyTimer });
 for (const app of ['app', 'empty']) {
-  writeFileSync(path.join(folder, app, 'package.json'), '{"type":"module","main":"dist/main.js"}');
+  writeFileSync(path.join(folder, app, 'package.json'), '{"type":"commonjs","main":"dist/main.js"}');
 }

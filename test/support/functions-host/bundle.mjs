@@ -13,4 +13,4 @@ await bundleFunctions({
   ...(entry && { entryPoint: entry }),
 });
 cpSync(path.join(import.meta.dirname, '../../../host.json'), path.join(folder, 'host.json'));
-writeFileSync(path.join(folder, 'package.json'), '{"type":"module","main":"dist/main.js"}');
+writeFileSync(path.join(folder, 'package.json'), '{"type":"commonjs","main":"dist/main.js"}');

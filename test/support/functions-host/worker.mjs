@@ -5,11 +5,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import Module from 'node:module';
+import Module, { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
 
+const require = createRequire(import.meta.url);
 const hooks = { appStart: [], appTerminate: [], preInvocation: [], postInvocation: [], log: [] };
 const functions = new Map();
 let programmingModel;
@@ -60,10 +61,13 @@ async function runHooks(name, context) {
  * @returns the capabilities that the app announces to the host
  */
 export async function loadApp(folder) {
-  const { main } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  const { main, type } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
   // This repository's own package.json names the library; package.mjs packs this as the app's entry.
   const ours = path.join(folder, 'dist/functions/main.js');
-  await import(pathToFileURL(existsSync(ours) ? ours : path.join(folder, main)).href);
+  if (existsSync(ours)) require(ours);
+  // Like the worker, it imports only ES modules, because an import of CommonJS takes longer than require.
+  else if (type === 'module') await import(pathToFileURL(path.join(folder, main)).href);
+  else require(path.join(folder, main));
   await runHooks('appStart', { hookData: {}, appHookData: {}, functionAppDirectory: folder });
   return programmingModel.getCapabilities({});
 }
