@@ -1,6 +1,6 @@
 // Bundles the function app with all of its dependencies, as CommonJS: in a cold start an ES module's `import` of node:http
 // costs as much as a third of the app, because it reads each export, and some of them load all of Node's undici.
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -50,6 +50,18 @@ const leftOut = {
   },
 };
 
+/** Keeps the lists of packages in package.json out of the code. */
+const shortPackageJson = {
+  name: 'short-package-json',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]package\.json$/ }, ({ path: file }) => {
+      if (file !== path.join(import.meta.dirname, 'package.json')) return undefined;
+      const { name, version, engines } = JSON.parse(readFileSync(file, 'utf8'));
+      return { contents: JSON.stringify({ name, version, engines }), loader: 'json' };
+    });
+  },
+};
+
 /** Replaces src/handlers/index.ts by another module. */
 const handlersFrom = (file) => ({
   name: 'handlers-from',
@@ -88,7 +100,12 @@ export async function bundleFunctions({ outdir, entryPoint = 'functions/main.ts'
     // This is not a package: the host's worker provides this module at run time.
     external: ['@azure/functions-core'],
     chunkNames: 'chunk-[hash]',
-    plugins: [leftOut, namesOfLazyPackages, ...(handlers === undefined ? [] : [handlersFrom(handlers)])],
+    plugins: [
+      leftOut,
+      namesOfLazyPackages,
+      shortPackageJson,
+      ...(handlers === undefined ? [] : [handlersFrom(handlers)]),
+    ],
   });
   // esbuild can split only ES modules, so splitting comes first.
   await build({

@@ -1,5 +1,5 @@
 import { jsonMembers, repeatedName } from '../engine/json-text.ts';
-import { hostResolver, type ResolveHost } from '../host-resolver.ts';
+import type { ResolveHost } from '../host-resolver.ts';
 import { type NamesOf, optionsOf } from '../options.ts';
 import {
   defineHandler,
@@ -9,10 +9,8 @@ import {
   PermanentError,
 } from '../queue/handler.ts';
 import type { DurationInput } from '../settings.ts';
-import { HostLookups } from './host-lookups.ts';
-import { noFence, nonPublicRange } from './public-address.ts';
 import { settleResponse } from './webhook-outcome.ts';
-import { type WebhookRequest, webhookSender } from './webhook-request.ts';
+import type { SendWebhook, WebhookRequest } from './webhook-request.ts';
 import { type WebhookPayload, webhookPayload } from './webhook-schema.ts';
 import { parseSecrets, type WebhookSecret, webhookSignature } from './webhook-signature.ts';
 
@@ -60,12 +58,13 @@ export function webhookPost(options: WebhookOptions = {}): Handler {
     secret,
     allowPrivateAddresses = false,
     timeoutMs,
-    resolve = hostResolver(),
+    resolve,
   } = optionsOf('webhookPost', options, optionNames, 'INVALID_CONFIGURATION');
   const fixed = typeof secret === 'function' ? undefined : parseSecrets(secret ?? '');
   const secretsOf = async (tenantId: string) =>
     fixed ?? parseSecrets((typeof secret === 'function' ? await secret(tenantId) : undefined) ?? '');
-  const send = webhookSender(new HostLookups(resolve), allowPrivateAddresses ? noFence : nonPublicRange);
+  // A cold start does not load the code that sends. All requests share one sender's connections.
+  let sender: Promise<SendWebhook> | undefined;
 
   return defineHandler({
     topic: 'webhook.post',
@@ -73,6 +72,8 @@ export function webhookPost(options: WebhookOptions = {}): Handler {
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     async handle(message: Message<WebhookPayload>, context: HandlerContext) {
       const request = await webhookRequest(message, context, await secretsOf(context.tenant.id));
+      sender ??= createSender(resolve, allowPrivateAddresses);
+      const send = await sender;
       const response = await send(request, context.signal, () =>
         context.logger.warn('The receiver of a webhook has moved permanently (308); send to its new URL.', {
           messageId: message.messageId,
@@ -81,6 +82,14 @@ export function webhookPost(options: WebhookOptions = {}): Handler {
       settleResponse(response);
     },
   });
+}
+
+async function createSender(
+  resolve: ResolveHost | undefined,
+  allowPrivateAddresses: boolean,
+): Promise<SendWebhook> {
+  const { fencedSender } = await import('./fenced-sender.ts');
+  return fencedSender(resolve, allowPrivateAddresses);
 }
 
 async function webhookRequest(
