@@ -34,9 +34,9 @@ const entries = {
  * @param {import('typedoc').CommentDisplayPart[]} content
  */
 function takeHeading(content) {
-  const end = content.findIndex(({ text }) => text.trimStart().includes('\n'));
-  if (end < 0) return '';
   content[0].text = content[0].text.trimStart();
+  const end = content.findIndex(({ text }) => text.includes('\n'));
+  if (end < 0) return '';
   const [last, rest] = content[end].text.split(/\n(.*)/s);
   const title = [...content.slice(0, end).map(({ text }) => text), last].join('');
   if (!title.startsWith('# ')) return '';
