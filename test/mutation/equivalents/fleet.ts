@@ -157,4 +157,10 @@ export const fleetEquivalents: readonly Equivalent[] = [
     mutant: '1 → 0',
     why: 'No schema sees the attempt.',
   },
+  {
+    file: 'src/fleet/tenants/directory.ts',
+    line: 'if (known.version > version && this.#learned.has(known.id)) continue;',
+    mutant: '> → >=',
+    why: 'The record of this version is in the list, and a registry that was restored does not come to the same version again.',
+  },
 ];
