@@ -130,10 +130,10 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   ),
   ...each(
     'claim.ts',
-    'if (left !== 0) throw new Error(',
+    'if (claimed !== due) throw new Error(',
     [
-      'left !== 0 → false',
-      `throw new Error(\`a claim of \${due.length} due messages left \${left} of them Ready\`); → ;`,
+      'claimed !== due → false',
+      `throw new Error(\`a claim of \${due} due messages claimed \${claimed}\`); → ;`,
     ],
     'No test can bring about what it guards against: that the two ways of reading the due messages differ.',
   ),
