@@ -23,8 +23,11 @@ async function claimed(more: Parameters<typeof message>[1] = {}) {
 const setId = (sequence: number, messageId: string) =>
   withProgram(tenantFileOf(place), (db) => {
     db.prepare('UPDATE Outbox SET MessageId = ? WHERE Sequence = ?').run(messageId, sequence);
-    db.exec('UPDATE Leases SET CallId = -1');
+    db.exec(breaksHistory);
   });
+
+/** From then on the outcomes are compared by their ids. */
+const breaksHistory = 'UPDATE Leases SET CallId = -1';
 
 const claimedRows = () =>
   withProgram(tenantFileOf(place), (db) =>
@@ -132,21 +135,30 @@ test('Q8: ids with line breaks, of fewer messages than there are outcomes', asyn
   expect(await claimedRows()).toEqual([1]);
 });
 
-test('Q6, Q8: rows that another fence has claimed, all of them', async () => {
+const histories: readonly [string, string][] = [
+  ['with the run’s history', ''],
+  ['as after a restore', breaksHistory],
+];
+
+test.each(histories)('Q6, Q8: rows that another fence has claimed, all of them, %s', async (_, change) => {
   const { queue, run, outcomes } = await claimed();
-  await withProgram(tenantFileOf(place), (db) => db.exec('UPDATE Outbox SET ClaimFence = 99'));
+  await withProgram(tenantFileOf(place), (db) => db.exec(`UPDATE Outbox SET ClaimFence = 99; ${change}`));
   expect(await settle(queue, run, outcomes, renew)).toMatchObject({ unmatched: [1, 2, 3, 4, 5, 6, 7, 8] });
   expect(await claimedRows()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
-test('Q8, Q10: all claimed messages, of which one has an ordering key', async () => {
-  const queue = await place.outbox();
-  const orderingKey = 'k';
-  await queue.enqueue([...'1234567'].map((payload) => message(payload)));
-  await queue.enqueue([message('k1', { orderingKey })]);
-  const run = await begin(queue);
-  await queue.enqueue([message('k2', { orderingKey })]);
-  const outcomes = run.messages.map(({ sequence, messageId }) => done(sequence, messageId));
-  const claim: Then = { do: 'claim', solo: true, limit: 10, maxBytes: 1_000 };
-  expect(await settle(queue, run, outcomes, claim)).toMatchObject({ messages: [{ payload: 'k2' }] });
-});
+test.each(histories)(
+  'Q8, Q10: all claimed messages, of which one has an ordering key, %s',
+  async (_, change) => {
+    const queue = await place.outbox();
+    const orderingKey = 'k';
+    await queue.enqueue([...'1234567'].map((payload) => message(payload)));
+    await queue.enqueue([message('k1', { orderingKey })]);
+    const run = await begin(queue);
+    await queue.enqueue([message('k2', { orderingKey })]);
+    await withProgram(tenantFileOf(place), (db) => db.exec(change));
+    const outcomes = run.messages.map(({ sequence, messageId }) => done(sequence, messageId));
+    const claim: Then = { do: 'claim', solo: true, limit: 10, maxBytes: 1_000 };
+    expect(await settle(queue, run, outcomes, claim)).toMatchObject({ messages: [{ payload: 'k2' }] });
+  },
+);
