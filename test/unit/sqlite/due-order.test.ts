@@ -114,9 +114,12 @@ test.each([
   expect(await queue.statistics()).toMatchObject({ claimed: 7, ready: 1 });
 });
 
-test.each([[], [{ topic: 'orders', room: 1 }]])(
-  'Q4: of a prompt and a delayed message with one due time the first in sequence comes first, with the limits %j',
-  async (...rooms) => {
+test.each([
+  ['without limits of topics', []],
+  ['with room for one', [{ topic: 'orders', room: 1 }]],
+])(
+  'Q4: of a prompt and a delayed message with one due time the first in sequence comes first, %s',
+  async (_, rooms) => {
     const queue = await aQueue();
     await queue.enqueue([message('first'), message('second')]);
     const run = await begin(queue);
