@@ -32,8 +32,8 @@ export interface Begun {
 const idlePurgeMs = 5_000;
 
 /**
- * Milliseconds: after a call that took longer, the next one removes half as many messages. A call holds its locks, and
- * producers wait for them.
+ * Milliseconds: after a call that took longer, the next one removes half as many messages, and after one that took less than
+ * a quarter of it, twice as many. A call holds its locks, and producers wait for them.
  */
 const longPurgeMs = 50;
 const fewestPurgedAtOnce = 100;
@@ -74,6 +74,7 @@ export async function beginRun(
     const mayGoOn = !signal?.aborted && !changed?.aborted && performance.now() - startedAt < idlePurgeMs;
     if (!isPurgeLeft || !mayGoOn) return { begun: { ...begun, recovered }, sentAt, isPurgeLeft };
     if (tookMs > longPurgeMs) limit = Math.max(fewestPurgedAtOnce, limit >> 1);
+    else if (tookMs < longPurgeMs / 4) limit = Math.min(mostPurgedAtOnce, limit * 2);
     await pause(tookMs);
   }
 }

@@ -64,15 +64,21 @@ test('Q12, F2: a run whose tenant has changed removes no further Done messages',
   expect(answers).toHaveLength(1);
 });
 
-test('Q12: after a call that held its locks for long, the next one removes fewer messages', async () => {
+test('Q12: after a call that held its locks for long, the next one removes fewer messages, and more again after a short one', async () => {
   const limits: number[] = [];
-  const answers = [1_000, 500, 250, 125, 100, 0].map((purged) => ({ ...idle, recovered: 0, purged }));
+  const answers = [1_000, 500, 250, 125, 100, 100, 200, 400, 800, 1_000, 0].map((purged) => ({
+    ...idle,
+    recovered: 0,
+    purged,
+  }));
   const onCall = ({ retention }: BeginRequest) => {
     limits.push(retention!.limit);
-    const until = performance.now() + 51;
+    const until = performance.now() + (limits.length <= 5 ? 51 : 0);
     while (performance.now() < until);
   };
   const { isPurgeLeft } = await begin(answers, { onCall });
-  expect(limits).toEqual([1_000, 500, 250, 125, 100, 100]);
+  expect(limits.slice(0, 6)).toEqual([1_000, 500, 250, 125, 100, 100]);
+  // A busy machine can make any call a long one.
+  expect(limits.at(-1)).toBeGreaterThan(100);
   expect(isPurgeLeft).toBe(false);
 });
