@@ -1,6 +1,6 @@
 // Bundles the function app with all of its dependencies, as CommonJS: in a cold start an ES module's `import` of node:http
 // costs as much as a third of the app, because it reads each export, and some of them load all of Node's undici.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -87,7 +87,7 @@ const shared = {
  */
 export async function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', handlers }) {
   const chunks = path.resolve(outdir, 'chunks');
-  await build({
+  const { metafile } = await build({
     ...shared,
     entryPoints: { main: entryPoint },
     // Entry points outside the repository resolve their packages here.
@@ -100,6 +100,7 @@ export async function bundleFunctions({ outdir, entryPoint = 'functions/main.ts'
     // This is not a package: the host's worker provides this module at run time.
     external: ['@azure/functions-core'],
     chunkNames: 'chunk-[hash]',
+    metafile: true,
     plugins: [
       leftOut,
       namesOfLazyPackages,
@@ -108,18 +109,75 @@ export async function bundleFunctions({ outdir, entryPoint = 'functions/main.ts'
     ],
   });
   // esbuild can split only ES modules, so splitting comes first.
-  await build({
+  await toCommonJs(chunks, path.resolve(outdir), importsOf(metafile));
+  rmSync(chunks, { recursive: true });
+}
+
+/** The chunks that each chunk imports statically, by file name. */
+function importsOf({ outputs }) {
+  const scripts = Object.entries(outputs).filter(([file]) => file.endsWith('.js'));
+  return new Map(
+    scripts.map(([file, { imports }]) => [
+      path.basename(file),
+      imports
+        .filter(({ kind, external }) => kind === 'import-statement' && !external)
+        .map(({ path: imported }) => path.basename(imported)),
+    ]),
+  );
+}
+
+/** Converts the chunks to CommonJS. Those that the start reads become one file, and the others take them from it. */
+async function toCommonJs(chunks, outdir, imports) {
+  const atStart = new Set();
+  const follow = (file) => {
+    if (atStart.has(file)) return;
+    atStart.add(file);
+    for (const imported of imports.get(file)) follow(imported);
+  };
+  follow('main.js');
+  atStart.delete('main.js');
+  const inMain = [...atStart];
+  const options = {
     ...shared,
-    entryPoints: readdirSync(chunks)
-      .filter((file) => file.endsWith('.js'))
-      .map((file) => path.join(chunks, file)),
-    outdir: path.resolve(outdir),
+    outdir,
+    bundle: true,
     format: 'cjs',
     // `import()` would read its modules as ES modules do.
     supported: { 'dynamic-import': false },
     define: { 'import.meta.dirname': '__dirname' },
     // A package that needs its own URL would not work.
     logOverride: { 'empty-import-meta': 'error' },
+  };
+  const modules = inMain.map((file, index) => `export * as chunk${index} from './${file}';`);
+  await build({
+    ...options,
+    entryPoints: { main: 'main' },
+    plugins: [chunksOf({ main: `import './main.js'; ${modules.join(' ')}` }, inMain, chunks)],
   });
-  rmSync(chunks, { recursive: true });
+  const fromMain = Object.fromEntries(
+    inMain.map((file, index) => [file, `module.exports = require('./main.js').chunk${index};`]),
+  );
+  await build({
+    ...options,
+    entryPoints: [...imports.keys()]
+      .filter((file) => file !== 'main.js' && !atStart.has(file))
+      .map((file) => path.join(chunks, file)),
+    plugins: [chunksOf(fromMain, [], chunks)],
+  });
 }
+
+/** Resolves imports between chunks: `virtual` gives the text of some, `bundled` are files, and the others stay imports. */
+const chunksOf = (virtual, bundled, folder) => ({
+  name: 'chunks',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /.*/ }, ({ path: imported, kind, namespace }) => {
+      const file = path.basename(imported);
+      if (Object.hasOwn(virtual, file)) return { path: file, namespace: 'virtual' };
+      if (kind === 'entry-point') return undefined;
+      if (bundled.includes(file) || (namespace === 'virtual' && kind === 'import-statement'))
+        return { path: path.join(folder, file) };
+      return { path: imported, external: true };
+    });
+    onLoad({ filter: /.*/, namespace: 'virtual' }, ({ path: file }) => ({ contents: virtual[file] }));
+  },
+});
