@@ -45,8 +45,9 @@ export const fleetEquivalents: readonly Equivalent[] = [
   },
   {
     file: 'src/fleet/operations/doctor.ts',
-    line: 'const isWhole = ids === undefined || tenants.length === 0;',
-    mutant: 'ids === undefined || tenants.length === 0 → (tenants.length === 0)',
+    line: 'const mayShare = ids !== undefined && tenants.some(',
+    mutant:
+      'ids !== undefined && tenants.some((tenant) => fileIdOf(engine, tenant) !== null) → (tenants.some((tenant) => fileIdOf(engine, tenant) !== null))',
     why: 'The tenants are then read a second time, which is only slower.',
   },
   {
