@@ -1,5 +1,6 @@
 /** `--fail-on`: the exit code says whether the registry's last reports show a trouble, for monitors and scripts. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { duration } from '../duration-text.ts';
 import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { TenantRecord } from '../engine/registry.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../health/troubles.ts';
 import { durationArgument } from './arguments.ts';
 import { TroubledError } from './errors.ts';
-import { counted, duration } from './output/text.ts';
+import { counted } from './output/text.ts';
 
 export interface FailOnOptions {
   readonly failOn?: readonly Trouble[];

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { exactDuration } from '../duration-text.ts';
 import type { ClaimedMessage, Outcome } from '../engine/message.ts';
 import { errorLabel, errorName, errorText, MultiOutboxError } from '../errors.ts';
 import { guardedSignal } from '../guarded-signal.ts';
@@ -202,7 +203,7 @@ export class Attempt {
     const timeoutMs = Math.min(this.handler.timeoutMs ?? this.#setting.timeoutMs, longestTimerMs);
     this.#timer = setTimeout(() => {
       const error = new Error(
-        `The handler for topic '${this.handler.topic}' did not end within its timeout of ${timeoutMs} ms; make it faster, or raise its timeout.`,
+        `The handler for topic '${this.handler.topic}' did not end within its timeout of ${exactDuration(timeoutMs)}; make it faster, or raise its timeout.`,
       );
       error.name = 'TimeoutError';
       this.abort(error);

@@ -98,7 +98,7 @@ test('D3: text thrown, a permanent error and a handler that never ends get a cle
   expect(Object.fromEntries(messages.map(({ topic, lastError }) => [topic, lastError]))).toEqual({
     'throws.string': 'A value of type string was thrown; throw an Error, so that its message is kept.',
     'throws.permanent': 'never \u001b[31m in red',
-    'never.ends': expect.stringContaining('did not end within its timeout of 200 ms'),
+    'never.ends': expect.stringContaining('did not end within its timeout of 200ms'),
   });
   const table = await folder.cli(['dead', 'list', '--tenant', 'acme']);
   expect(table.stdout).toContain('never \\u001b[31m in red');

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
+import { duration } from '../../duration-text.ts';
 import type { Diagnosis, Finding } from '../../fleet/operations/doctor.ts';
 import { listArgument, wholeNumber } from '../arguments.ts';
 import { FailedError, UsageError } from '../errors.ts';
 import { addFailOn, type FailOnOptions, failOn } from '../fail-on.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
-import { counted, duration, number } from '../output/text.ts';
+import { counted, number } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 interface DoctorOptions {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { exactDuration } from '../../duration-text.ts';
 import type { Handler } from '../../queue/handler.ts';
 import type { RetryPolicy } from '../../queue/retry.ts';
 import { table } from '../output/table.ts';
-import { exactDuration } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function handlersCommands(program: Command, run: Runner): void {

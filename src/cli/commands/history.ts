@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { duration } from '../../duration-text.ts';
 import type { History, HistoryPoint } from '../../fleet/operations/history.ts';
 import { durationArgument } from '../arguments.ts';
 import { type Column, table } from '../output/table.ts';
-import { duration, time } from '../output/text.ts';
+import { time } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
 

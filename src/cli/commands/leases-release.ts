@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { duration } from '../output/text.ts';
+import { duration } from '../../duration-text.ts';
 import type { Runner } from '../runner.ts';
 
 /** Without --yes the command shows the lease's holder, changes nothing and exits with code 0. */

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { duration } from '../../duration-text.ts';
 import type { LeaseRecord } from '../../engine/lease-store.ts';
 import { table } from '../output/table.ts';
-import { age, duration } from '../output/text.ts';
+import { age } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import { leasesReleaseCommand } from './leases-release.ts';
 

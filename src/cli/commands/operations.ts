@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { exactDuration } from '../../duration-text.ts';
 import type { Operation } from '../../fleet/messages/operations.ts';
 import { wholeNumber } from '../arguments.ts';
 import { throwFailures } from '../failures.ts';
@@ -6,7 +7,7 @@ import { throwUnlessDone } from '../output/operation.ts';
 import { startProgress } from '../output/progress.ts';
 import { facts, table } from '../output/table.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { age, counted, escapedLine, exactDuration, flatPairs, number, time } from '../output/text.ts';
+import { age, counted, escapedLine, flatPairs, number, time } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function operationsCommands(program: Command, run: Runner): void {

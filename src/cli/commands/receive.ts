@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { duration } from '../../duration-text.ts';
 import { durationArgument, pairArgument } from '../arguments.ts';
-import { duration } from '../output/text.ts';
 import { readPayload, requireJson } from '../payload.ts';
 import type { Runner } from '../runner.ts';
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Right } from '../../console/rights.ts';
+import { duration } from '../../duration-text.ts';
 import { isMultiOutboxError } from '../../errors.ts';
 import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
@@ -9,7 +10,7 @@ import { beginDispatching } from '../dispatching.ts';
 import { exitCodes, UsageError } from '../errors.ts';
 import { jsonLine } from '../output/json.ts';
 import { RunSums, runLine } from '../output/run.ts';
-import { duration, escapedLine } from '../output/text.ts';
+import { escapedLine } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import { type ServedAddresses, serveAddresses } from '../serve-addresses.ts';
 import { allowDescription, portArgument, rightsArgument, serveConsole } from '../serve-console.ts';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { exactDuration } from '../../duration-text.ts';
 import type { SettingInForce } from '../../settings/in-force.ts';
 import { unknownVariables } from '../../settings.ts';
 import { table } from '../output/table.ts';
-import { exactDuration } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import { correction } from '../session.ts';
 

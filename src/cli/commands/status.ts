@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
+import { duration } from '../../duration-text.ts';
 import { tenantStatuses } from '../../engine/tenant-status.ts';
 import { isMultiOutboxError } from '../../errors.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
@@ -11,7 +12,7 @@ import { defaultExamined, findTenants, type TenantQuery } from '../find-tenants.
 import { jsonLine } from '../output/json.ts';
 import { startScreen } from '../output/screen.ts';
 import { type Status, statusText } from '../output/status.ts';
-import { duration, time } from '../output/text.ts';
+import { time } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
 import { watchForStop } from '../signals.ts';

@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
+import { exactDuration } from '../../duration-text.ts';
 import { type TenantStatus, tenantStatuses } from '../../engine/tenant-status.ts';
 import { wholeNumber } from '../arguments.ts';
 import { noTenants } from '../failures.ts';
 import { table } from '../output/table.ts';
-import { counted, exactDuration, number, pairs } from '../output/text.ts';
+import { counted, number, pairs } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 interface ListOptions {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { duration, exactDuration } from '../../duration-text.ts';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { facts } from '../output/table.ts';
 import {
@@ -10,7 +11,7 @@ import {
   queueStateText,
   streakText,
 } from '../output/tenant.ts';
-import { age, duration, exactDuration, pairs, time } from '../output/text.ts';
+import { age, pairs, time } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function tenantsShowCommand(tenants: Command, run: Runner): void {

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
+import { duration } from '../../duration-text.ts';
 import type { TickReport } from '../../local/tick.ts';
 import { beginDispatching } from '../dispatching.ts';
 import { exitCodes } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { RunSums, runTable } from '../output/run.ts';
-import { duration } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
 

@@ -2,6 +2,7 @@
 import { type DemoResult, defaultRegistry, runDemo } from '../../../examples/demo/demo.ts';
 import { DemoFailed } from '../../../examples/demo/failed.ts';
 import type { CustomerResult } from '../../../examples/demo/result.ts';
+import { duration } from '../../duration-text.ts';
 import { isEmbedded } from '../../fleet/engines.ts';
 import { loadSettings } from '../../settings.ts';
 import { exitCodes, FailedError } from '../errors.ts';
@@ -11,7 +12,7 @@ import { startProgress } from '../output/progress.ts';
 import { runLine } from '../output/run.ts';
 import { table } from '../output/table.ts';
 import type { Terminal } from '../output/terminal.ts';
-import { duration, escapedLine, number } from '../output/text.ts';
+import { escapedLine, number } from '../output/text.ts';
 import type { Session } from '../session.ts';
 import { watchForStop } from '../signals.ts';
 

@@ -1,4 +1,6 @@
 /** Formats dispatch runs for `tick`, `run` and the demo. */
+
+import { duration } from '../../duration-text.ts';
 import type { RunCounts } from '../../engine/registry.ts';
 import { type RunOutcome, runOutcomes } from '../../engine/tenant-report.ts';
 import { longBlockMs, type RunReport } from '../../fleet/dispatch/run-report.ts';
@@ -6,7 +8,7 @@ import type { Colors } from './colors.ts';
 import { table } from './table.ts';
 import { countsText } from './tenant.ts';
 import type { Terminal } from './terminal.ts';
-import { counted, duration, number, shorten } from './text.ts';
+import { counted, number, shorten } from './text.ts';
 
 export function runTable(runs: readonly RunReport[], terminal: Terminal): Promise<string> {
   const counts = (title: string, name: keyof RunCounts, spare?: number) => ({

@@ -1,4 +1,6 @@
 /** The text of `status`: a row for each tenant, and below it the fleet. */
+
+import { duration } from '../../duration-text.ts';
 import type { FleetSummary } from '../../engine/fleet-summary.ts';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { defaultStaleAfterMs } from '../../health/troubles.ts';
@@ -17,7 +19,7 @@ import {
   streakText,
 } from './tenant.ts';
 import type { Terminal } from './terminal.ts';
-import { age, counted, duration, number } from './text.ts';
+import { age, counted, number } from './text.ts';
 
 export interface Status extends FoundTenants {
   readonly fleet: FleetSummary;

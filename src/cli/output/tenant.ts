@@ -1,9 +1,11 @@
 /** Formats a tenant's schedule for `status` and `tenants show`. */
+
+import { duration } from '../../duration-text.ts';
 import type { FleetSummary } from '../../engine/fleet-summary.ts';
 import type { RunCounts, TenantRecord, TenantSchedule } from '../../engine/registry.ts';
 import type { QueueState } from '../../engine/tenant-report.ts';
 import { countNames } from '../../engine/work-queue.ts';
-import { age, duration, escapedLine, number } from './text.ts';
+import { age, escapedLine, number } from './text.ts';
 
 /** When a tenant is due: `now`, `in 5s` or `on wake`; empty for a tenant that is not active. */
 export function dueText({ status, schedule }: TenantRecord, now: number = Date.now()): string {

@@ -1,3 +1,4 @@
+import { duration } from '../../duration-text.ts';
 import type { Engine, TenantDatabase } from '../../engine/engine.ts';
 import type { LeaseStore } from '../../engine/lease-store.ts';
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
@@ -148,8 +149,7 @@ async function examine(
 
 function clock(aheadMs: number, errorMs: number): Finding[] {
   if (Math.abs(aheadMs) - errorMs <= clockToleranceMs) return [];
-  const seconds = Math.round(Math.abs(aheadMs) / 1_000);
-  const message = `the database's clock is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} this program's; set the clock that is wrong`;
+  const message = `the database's clock is ${duration(Math.abs(aheadMs))} ${aheadMs > 0 ? 'ahead of' : 'behind'} this program's; set the clock that is wrong`;
   return [{ severity: 'problem', kind: 'clock', message }];
 }
 
@@ -158,6 +158,6 @@ async function clockSetBack(leases: LeaseStore, now: number): Promise<Finding[]>
   const renewals = (await leases.list()).map(({ renewedUtc }) => Number(renewedUtc));
   const byMs = Math.max(...renewals) - now;
   if (byMs <= clockToleranceMs) return [];
-  const message = `the database's clock was set back by ${Math.round(byMs / 1_000)} s or more since a lease was last renewed; runs and plans correct due times and leases, so only check that the clock is right now`;
+  const message = `the database's clock was set back by ${duration(byMs)} or more since a lease was last renewed; runs and plans correct due times and leases, so only check that the clock is right now`;
   return [{ severity: 'advice', kind: 'clock', message }];
 }

@@ -1,5 +1,6 @@
 /** Synchronises the registry with the user's directory (F2). */
 import { isDeepStrictEqual } from 'node:util';
+import { duration } from '../../duration-text.ts';
 import type { Registry, TenantDefinition, TenantRecord } from '../../engine/registry.ts';
 import { errorText, isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
 import { HeldLease } from '../../lease/lease.ts';
@@ -85,7 +86,7 @@ export class DirectorySync {
       this.#listed ||= this.#knowsOurs();
       this.#failure = new MultiOutboxError(
         'REGISTRY_UNAVAILABLE',
-        `The registry could not be synchronised with the directory '${directory.name}': ${errorText(error)}. This host tries again within ${refreshRetryMs / 1_000} s.`,
+        `The registry could not be synchronised with the directory '${directory.name}': ${errorText(error)}. This host tries again within ${duration(refreshRetryMs)}.`,
         { cause: error, transient: true },
       );
       if (!closed.aborted) {

@@ -328,7 +328,7 @@ describe('without an answer', () => {
     expect(await attemptOnce(impatient, { url: receiver.origin })).toMatchObject({
       kind: 'retry',
       error:
-        "The handler for topic 'webhook.post' did not end within its timeout of 50 ms; make it faster, or raise its timeout.",
+        "The handler for topic 'webhook.post' did not end within its timeout of 50ms; make it faster, or raise its timeout.",
     });
   });
 });

@@ -155,7 +155,7 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
     expect(await queue.get(sent!.messageId)).toMatchObject({
       status: MessageStatus.Done,
       attempts: 2,
-      firstError: expect.stringContaining('did not end within its timeout of 20 ms'),
+      firstError: expect.stringContaining('did not end within its timeout of 20ms'),
     });
   });
 

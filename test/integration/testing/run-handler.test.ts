@@ -145,7 +145,7 @@ describe('runHandler', () => {
     let stop = new AbortController();
     expect(await runHandler(waits(20), {})).toMatchObject({
       status: 'retry',
-      error: expect.stringContaining('did not end within its timeout of 20 ms'),
+      error: expect.stringContaining('did not end within its timeout of 20ms'),
     });
     stop = new AbortController();
     const { signal } = stop;

@@ -2,14 +2,13 @@ import { durationArgument } from '../../../src/cli/arguments.ts';
 import {
   age,
   counted,
-  duration,
   escapedLine,
   escapedText,
-  exactDuration,
   flatPairs,
   shorten,
   time,
 } from '../../../src/cli/output/text.ts';
+import { duration, exactDuration } from '../../../src/duration-text.ts';
 
 test('text from databases and handlers cannot control a terminal', () => {
   expect(escapedLine('a\u001b[2Jb\u0007')).toBe('a\\u001b[2Jb\\u0007');

@@ -291,7 +291,7 @@ describe('timeouts and signals (D2)', () => {
         kind: 'retry',
         delayMs: 500,
         error:
-          "The handler for topic 'orders' did not end within its timeout of 1000 ms; make it faster, or raise its timeout.",
+          "The handler for topic 'orders' did not end within its timeout of 1s; make it faster, or raise its timeout.",
       },
     ]);
     expect(signal.aborted).toBe(true);

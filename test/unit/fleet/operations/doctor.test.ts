@@ -114,8 +114,8 @@ test('F8: four tenants are examined at once unless the caller says otherwise', a
 });
 
 test.each([
-  [-3_600_000, /3[56]\d\d s ahead of/],
-  [3_600_000, /3[56]\d\d s behind/],
+  [-3_600_000, / (59|60)m ahead of/],
+  [3_600_000, / (59|60)m behind/],
 ])(
   'Q2: differing clocks are reported, with the one that is ahead (this program %p ms ahead)',
   async (shiftMs, text) => {
@@ -223,7 +223,7 @@ test('Q16: a clock that was set back is reported, in the registry and in a tenan
   const finding = {
     severity: 'advice',
     kind: 'clock',
-    message: expect.stringMatching(/set back by 3[56]\d\d s/),
+    message: expect.stringMatching(/set back by (59|60)m or more/),
   };
   expect(await examineFleet(engine, registry, {})).toMatchObject([
     { tenantId: null, findings: [finding] },

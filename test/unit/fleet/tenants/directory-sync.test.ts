@@ -165,7 +165,7 @@ describe('synchronising the registry with a directory (F2)', () => {
     await expect(sync.now()).rejects.toMatchObject({
       code: 'REGISTRY_UNAVAILABLE',
       transient: true,
-      message: expect.stringContaining("'crm': the file is gone. This host tries again within 2 s."),
+      message: expect.stringContaining("'crm': the file is gone. This host tries again within 2s."),
     });
     expect(logger.lines).toMatchObject([
       { level: 'warn', fields: { directory: 'crm', error: 'the file is gone' } },
