@@ -1,7 +1,7 @@
 // Bundles the function app with all of its dependencies, as CommonJS: in a cold start an ES module's `import` of node:http
 // costs as much as a third of the app, because it reads each export, and some of them load all of Node's undici.
 import { readFileSync, rmSync } from 'node:fs';
-import { isBuiltin } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
 
@@ -100,6 +100,8 @@ export async function bundleFunctions({ outdir, entryPoint = 'functions/main.ts'
     // This is not a package: the host's worker provides this module at run time.
     external: ['@azure/functions-core'],
     chunkNames: 'chunk-[hash]',
+    // The exporter requires it as CommonJS, so that two copies would be packed.
+    alias: { '@azure/identity': createRequire(import.meta.url).resolve('@azure/identity') },
     metafile: true,
     plugins: [
       leftOut,
