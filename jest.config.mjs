@@ -1,8 +1,12 @@
-/** One suite in seven folders: unit, property, conformance, simulation, integration, chaos, blocking. */
+/**
+ * One suite in seven folders: unit, property, conformance, simulation, integration, chaos, blocking. `npm run test:examples` runs
+ * the eighth, which installs the packages of each example.
+ */
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/examples/'],
   transform: {
     '^.+\\.(ts|js)$': [
       '@swc/jest',

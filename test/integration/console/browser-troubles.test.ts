@@ -90,7 +90,7 @@ const troubles: Readonly<Record<string, Trouble>> = {
     ],
     done: told,
   },
-  'a lease that a host has lost': {
+  'a lease of a host that hangs': {
     finding: [link('initech'), link('Leases…')],
     shown: [text('a host that hangs'), text('held')],
     remedy: [
