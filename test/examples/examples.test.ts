@@ -81,7 +81,13 @@ function stored() {
 describe.each([
   { example: 'plain', program: 'src/main.ts', path: 'users/Ann', dispatched: 'shop welcomes Ann', end: 0 },
   { example: 'express-prisma', program: 'src/main.ts', path: 'orders/a', dispatched: 'shop ships a', end: 0 },
-  { example: 'nestjs', program: 'dist/src/main.js', path: 'users/Ann', dispatched: 'shop welcomes Ann', end: 'SIGTERM' },
+  {
+    example: 'nestjs',
+    program: 'dist/src/main.js',
+    path: 'users/Ann',
+    dispatched: 'shop welcomes Ann',
+    end: 'SIGTERM',
+  },
 ])('examples/$example', ({ example, program, path, dispatched, end }) => {
   beforeAll(() => install(example));
   afterAll(() => project.remove());
