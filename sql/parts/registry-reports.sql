@@ -227,7 +227,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @LongestWaitMs bigint, @LongestWaitUtc datetime2(3);
 SELECT TOP (1) @LongestWaitMs = LongestWaitMs, @LongestWaitUtc = LongestWaitUtc FROM [$(Schema)].[Tenants]
-WHERE Status <> N'retired' AND LongestWaitMs IS NOT NULL
+WHERE Status <> N'retired' AND LongestWaitMs IS NOT NULL AND LongestWaitUtc > DATEADD(hour, -24, @Now)
 ORDER BY LongestWaitMs DESC, LongestWaitUtc DESC;
 SELECT f.*, s.LastPlanUtc, DATEDIFF_BIG(millisecond, s.LastPlanUtc, @Now) AS LastPlanAgeMs, s.LastPlanDue, s.LastPlanChosen,
   s.Poisoned, s.LastPoisonedUtc, @LongestWaitMs AS LongestWaitMs, DATEDIFF_BIG(millisecond, @LongestWaitUtc, @Now) AS LongestWaitAgeMs

@@ -36,8 +36,8 @@ export interface FleetSummary {
     readonly oldestCountMs: number | null;
   };
   /**
-   * The longest of the tenants' `longestWaitMs`, retired tenants left out, and how long ago the run that had it reported, in
-   * milliseconds. Null if no run has started a message.
+   * The longest of the tenants' `longestWaitMs` that was reported in the last 24 hours, retired tenants left out, and how long
+   * ago that was, in milliseconds. Null if no run has started a message since.
    */
   readonly longestWaitMs: number | null;
   readonly longestWaitAgeMs: number | null;

@@ -17,6 +17,9 @@ import { type TotalsRow, totals } from './rows.ts';
 const dueNow = 'min(coalesce(NextDueUtc, :now), :now)';
 const dueAtMost = 'min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDueUtc))';
 
+/** The fleet's longest wait is that of the runs since then. */
+const dayMs = 86_400_000;
+
 const mayChoose = "(:again IS NOT NULL AND Status = 'active')";
 const isChosen = `(${mayChoose} AND (WakePending = 1 OR :backlog = 1))`;
 /** If no run is in flight any more, the run that had the lease has reported before this one. */
@@ -116,7 +119,7 @@ const sql = {
       ${acceptedTime('LastPoisonedUtc')} AS LastPoisonedUtc
     FROM RegistryState`,
   longestWait: `SELECT ${acceptedCount('LongestWaitMs')} AS LongestWaitMs, ${nowSql} - ${acceptedTime('LongestWaitUtc')} AS LongestWaitAgeMs
-    FROM Tenants WHERE Status <> 'retired' AND LongestWaitMs IS NOT NULL
+    FROM Tenants WHERE Status <> 'retired' AND LongestWaitMs IS NOT NULL AND LongestWaitUtc > ${nowSql} - ${dayMs}
     ORDER BY Tenants.LongestWaitMs DESC, LongestWaitUtc DESC LIMIT 1`,
   poisoned: `UPDATE RegistryState SET Poisoned = ${acceptedCount('Poisoned + 1')}, LastPoisonedUtc = ?`,
 };
