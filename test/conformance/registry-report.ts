@@ -661,7 +661,7 @@ export function registryReportSuite(scene: Scene): void {
     });
 
     test('S2: the fleet’s longest wait is that of its tenants in the last day, retired ones left out, as of its report', async () => {
-      const { registry } = await scene.registry();
+      const { registry, stage } = await scene.registry();
       for (const id of ['short', 'long', 'retired', 'none']) await add(registry, id);
       const wait = async (id: string, longestWaitMs: number) => {
         await report(registry, id, { outcome: 'dispatched', counts, longestWaitMs });
@@ -682,7 +682,7 @@ export function registryReportSuite(scene: Scene): void {
       const last = await registry.fleet();
       expect(last.longestWaitMs).toBe(70_000);
       expect(last.longestWaitAgeMs).toBeLessThan(last.lastPlan!.ageMs);
-      await scene.stage.setClockBack('registry', -86_500_000);
+      await stage.setClockBack('registry', -86_500_000);
       await wait('long', 3);
       expect((await registry.fleet()).longestWaitMs).toBe(3);
       await wait('short', 4);
