@@ -397,7 +397,7 @@ export class World {
       tallies,
       troubles: () => {
         const { troubles, troubledUntil } = this.tenant(tenantId);
-        return this.time.now <= troubledUntil ? Number.NaN : troubles;
+        return this.time.now < troubledUntil ? Number.NaN : troubles;
       },
       startsWithinMs: this.faults.isCalm && !this.isCrowded ? promptMs : null,
     });

@@ -50,7 +50,8 @@ function checkOutcome(
   const last = attempts.last(messageId, claim!);
   // SQLite's calls have no ids (an answer within a process is not lost), so the repeat of a retry may meet the next attempt,
   // which the call before it claimed.
-  if (!isUnknown && !allows(last, outcome, count >= most)) {
+  const isRepeat = isUnknown && (outcome.kind === 'retry' || outcome.kind === 'release');
+  if (!isRepeat && !allows(last, outcome, count >= most)) {
     const did = last === undefined ? 'was not started' : `is ${last.state}`;
     brokenIn(
       options,

@@ -101,8 +101,8 @@ export class RegistryModel {
     this.#same('F3 plan', due, this.#due().length, 'tenants are due');
   }
 
-  /** A tenant that is paused is not due, and one that is resumed is due from then on. */
-  statusSet(tenantId: string): void {
+  /** A tenant that is not active is not due, and one that is resumed is due from then on. */
+  stopped(tenantId: string): void {
     this.#waiting.delete(tenantId);
   }
 

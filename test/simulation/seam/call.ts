@@ -104,7 +104,8 @@ export class Caller {
     const late = this.#strikes(slow, target) ? this.#world.longMs() : 0;
     const ms = random.pick(travelMs) + late;
     // Each call reaches its database in an event of its own: nothing comes between a commit and the models.
-    if (late > 0) this.#world.trouble(target, ms);
+    // A shorter one leaves time to write the outcomes before the lease runs out.
+    if (late > this.#world.settings.dispatch.leaseMs / 3) this.#world.trouble(target, ms);
     if (ms > 0 || slow === 'call is slow') await this.#process.hears(ms);
   }
 

@@ -34,7 +34,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
         name: `set ${tenantId} ${status}`,
         perform: () => real.setStatus(tenantId, status, by),
         observe() {
-          model.statusSet(tenantId);
+          if (status !== 'active') model.stopped(tenantId);
           return '';
         },
       }),
