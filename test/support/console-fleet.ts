@@ -137,7 +137,7 @@ async function loseDatabase(multiOutbox: MultiOutbox, folder: string, id: string
 
 /** What no caller of the library can store, another program can. */
 function writeMarkup(registryFile: string): void {
-  const registry = new DatabaseSync(registryFile);
+  const registry = new DatabaseSync(registryFile, { timeout: 5_000 });
   registry
     .prepare(
       "UPDATE Tenants SET LastError = ?, LastErrorCode = ?, LastErrorUtc = LastRunUtc WHERE Id = 'hostile'",

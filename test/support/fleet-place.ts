@@ -34,7 +34,7 @@ export class FleetPlace extends SqlitePlace {
 
   /** A connection of the application's own to a file of the folder. */
   connection(name: string): DatabaseSync {
-    const connection = new DatabaseSync(this.file(name));
+    const connection = new DatabaseSync(this.file(name), { timeout: 5_000 });
     this.#connections.push(connection);
     return connection;
   }

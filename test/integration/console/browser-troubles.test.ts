@@ -189,7 +189,7 @@ else
 
 /** What only a broken world writes: the console shows what the registry says. */
 function writeTroubles(registryFile: string): void {
-  const registry = new DatabaseSync(registryFile);
+  const registry = new DatabaseSync(registryFile, { timeout: 5_000 });
   const failing = registry.prepare(
     `UPDATE Tenants SET FailureStreak = 3, LastOutcome = 'failed', LastErrorCode = ?, LastError = ?, LastErrorUtc = LastRunUtc WHERE Id = ?`,
   );

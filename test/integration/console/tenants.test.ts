@@ -59,7 +59,7 @@ test('S4: a cell of the CSV that begins like a formula is text', async () => {
 
 /** Tenants with counts of their own, as many as a test wants, in one statement. */
 function addMany(registryFile: string, many: number): void {
-  const registry = new DatabaseSync(registryFile);
+  const registry = new DatabaseSync(registryFile, { timeout: 5_000 });
   const columns = registry
     .prepare("SELECT name FROM pragma_table_info('Tenants')")
     .all()

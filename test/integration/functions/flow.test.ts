@@ -104,7 +104,7 @@ describe('timer to messages, through real queues', () => {
     await app.tenants('acme');
     const instance = await app.start();
     expect((await instance.tick()).logs).toEqual([]);
-    const registry = new DatabaseSync(app.place.file('registry.db'));
+    const registry = new DatabaseSync(app.place.file('registry.db'), { timeout: 5_000 });
     registry.exec('UPDATE RegistryState SET LastPlanUtc = LastPlanUtc - 86400000');
     registry.close();
     expect((await instance.tick()).logs).toEqual([

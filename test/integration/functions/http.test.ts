@@ -269,7 +269,7 @@ describe('health', () => {
 
   test('a registry that a later release has migrated is ready: it serves two releases', async () => {
     await app.tenants('acme');
-    const registry = new DatabaseSync(app.place.file('registry.db'));
+    const registry = new DatabaseSync(app.place.file('registry.db'), { timeout: 5_000 });
     registry.exec("INSERT INTO SchemaJournal VALUES (99, 'later', 'x', 0)");
     registry.close();
     const instance = await app.start();
