@@ -81,14 +81,23 @@ interface HeldLease {
   readonly Name: string;
   readonly Owner: string;
   readonly AcquisitionId: string;
+  readonly RenewedUtc: number;
   readonly ExpiresUtc: number;
 }
 
-/** The leases of a process that died, and those that their owner does not know it has, last until they run out. */
+/**
+ * The leases of a process that died, and those that their owner does not know it has (a restore brings back one that was
+ * released), last until they run out.
+ */
 export function checkLeasesIn(world: World, owners: ReadonlySet<string>, file: string, label: string): void {
-  const sql = 'SELECT Name, Owner, AcquisitionId, ExpiresUtc FROM Leases WHERE Owner IS NOT NULL';
-  for (const { Name, Owner, AcquisitionId, ExpiresUtc } of world.databases.rows<HeldLease>(file, sql)) {
-    const isKnown = owners.has(Owner) && !world.unansweredAcquisitions.has(AcquisitionId);
+  const restoredAt = world.databases.restoredAt(file) ?? Number.NEGATIVE_INFINITY;
+  const sql = 'SELECT Name, Owner, AcquisitionId, RenewedUtc, ExpiresUtc FROM Leases WHERE Owner IS NOT NULL';
+  for (const { Name, Owner, AcquisitionId, RenewedUtc, ExpiresUtc } of world.databases.rows<HeldLease>(
+    file,
+    sql,
+  )) {
+    const isKnown =
+      owners.has(Owner) && !world.unansweredAcquisitions.has(AcquisitionId) && RenewedUtc > restoredAt;
     if (isKnown && ExpiresUtc > world.databases.now(file)) {
       throw new Violation('L4 release', `${label}: ${Owner} still has the lease '${Name}'`);
     }

@@ -35,6 +35,7 @@ export class Databases implements Pools {
   /** By file: the connections to the file that has this name now. */
   readonly #pools = new Map<string, ConnectionPool>();
   readonly #replaced: ConnectionPool[] = [];
+  readonly #restoredAt = new Map<string, number>();
   #copies = 0;
 
   /** All connections are its own until `close`. */
@@ -100,6 +101,12 @@ export class Databases implements Pools {
     this.#setAside(file);
     renameSync(`${file}.restored`, file);
     this.setFull(file, isFull);
+    this.#restoredAt.set(file, this.now(file));
+  }
+
+  /** When the file was restored last, by its own clock, in milliseconds since 1970; undefined if it never was. */
+  restoredAt(file: string): number | undefined {
+    return this.#restoredAt.get(file);
   }
 
   /** Puts the committed state in another place. Processes that have the old file open keep it, but its path is gone. */
