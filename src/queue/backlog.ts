@@ -34,7 +34,7 @@ export class Backlog {
   #isParkedLeft = false;
   #nextDueInMs: number | null = null;
   #enqueuedDueInMs = Number.POSITIVE_INFINITY;
-  #purgeInMs = Number.POSITIVE_INFINITY;
+  #isPurgeLeft = false;
   /** A claim failed without an answer, so the engine may have claimed messages that this run never received. */
   #isClaimUnknown = false;
   #timer: NodeJS.Timeout | undefined;
@@ -55,15 +55,12 @@ export class Backlog {
   }
 
   /** For the report: the tenant stays due while `more` is true. */
-  get left(): { readonly more: boolean; readonly nextDueInMs: number | null } {
-    const soonest = Math.min(
-      this.#nextDueInMs ?? Number.POSITIVE_INFINITY,
-      this.#enqueuedDueInMs,
-      this.#purgeInMs,
-    );
+  get left(): { readonly more: boolean; readonly nextDueInMs: number | null; readonly purgeInMs?: number } {
+    const soonest = Math.min(this.#nextDueInMs ?? Number.POSITIVE_INFINITY, this.#enqueuedDueInMs);
     return {
       more: this.more || this.#isClaimUnknown || this.#isParkedLeft,
       nextDueInMs: soonest === Number.POSITIVE_INFINITY ? null : soonest,
+      ...(this.#isPurgeLeft && { purgeInMs: nextPurgeInMs }),
     };
   }
 
@@ -83,7 +80,7 @@ export class Backlog {
   /** @param isPurgeLeft whether Done messages are left that another run has to remove (Q12) */
   begun(result: Exclude<BeginResult, { status: 'leased-elsewhere' }>, isPurgeLeft = false): void {
     this.see(result);
-    if (isPurgeLeft) this.#purgeInMs = nextPurgeInMs;
+    this.#isPurgeLeft = isPurgeLeft;
     this.#isParkedLeft = result.parked.more;
   }
 

@@ -27,6 +27,11 @@ export interface QueueReport {
   readonly handle: Histogram;
   readonly more: boolean;
   readonly nextDueInMs: number | null;
+  /**
+   * Milliseconds from `endedAt` until another run should go on to remove Done messages (Q12); absent if none are left that
+   * are old enough. No message is due then.
+   */
+  readonly purgeInMs?: number;
   /** When the run of this queue ended, by `performance.now()`; other queues may take longer. `stored` is as of then. */
   readonly endedAt: number;
   /** What the run left in the queue; absent if it did not come to its last call, for instance after it lost its lease. */

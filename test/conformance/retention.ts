@@ -100,7 +100,13 @@ export function retentionSuite(scene: Scene): void {
         signal: stop.signal,
       });
       // The rest is soon removed by another run.
-      expect(report).toMatchObject({ status: 'idle', roundTrips: 1, more: false, nextDueInMs: 5_000 });
+      expect(report).toMatchObject({
+        status: 'idle',
+        roundTrips: 1,
+        more: false,
+        nextDueInMs: null,
+        purgeInMs: 5_000,
+      });
       expect(await queue.statistics()).toMatchObject({ done: 1_700 });
     });
 

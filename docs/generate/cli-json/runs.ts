@@ -43,6 +43,7 @@ const queueReport = v.strictObject({
   handle: histogram,
   more: v.boolean(),
   nextDueInMs: v.nullable(milliseconds),
+  purgeInMs: v.optional(v.number()),
   endedAt: v.number(),
   stored: v.optional(v.strictObject(storedCounts)),
   roundTrips: count,

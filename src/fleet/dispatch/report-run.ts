@@ -7,7 +7,7 @@ import type { QueueReport } from '../../queue/report.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { type NextSchedule, nextSchedule, type ScheduleSettings } from '../plan/schedule-policy.ts';
-import { leftMs, nextDueOf, type RunReport, timesOf } from './run-report.ts';
+import { leftMs, nextDueOf, nextPurgeOf, type RunReport, timesOf } from './run-report.ts';
 
 export interface EndedRun {
   readonly tenant: TenantRecord;
@@ -30,6 +30,7 @@ export function scheduleAfter(
       more: report.more,
       // Calls to the registry may have taken long since the report was made.
       nextDueInMs: nextDueOf(report.queues),
+      purgeInMs: nextPurgeOf(report.queues),
       heldForMs: held.length > 0 ? Math.min(...held) : null,
     },
     { idle: request.idleStreak ?? 0, failure: request.failureStreak ?? 0 },

@@ -94,10 +94,20 @@ export function runReport(
  * one. A queue's run counts them from its own end, which may be long ago: the other queue's run took longer.
  */
 export function nextDueOf(queues: readonly QueueReport[]): number | null {
-  const due = queues.flatMap(({ nextDueInMs, endedAt }) =>
-    nextDueInMs === null ? [] : [leftMs(nextDueInMs, endedAt)],
-  );
-  return due.length > 0 ? Math.min(...due) : null;
+  return soonest(queues, ({ nextDueInMs }) => nextDueInMs);
+}
+
+/** As `nextDueOf`, until the next run should remove Done messages (Q12). */
+export function nextPurgeOf(queues: readonly QueueReport[]): number | null {
+  return soonest(queues, ({ purgeInMs = null }) => purgeInMs);
+}
+
+function soonest(queues: readonly QueueReport[], inMs: (queue: QueueReport) => number | null): number | null {
+  const times = queues.flatMap((queue) => {
+    const ms = inMs(queue);
+    return ms === null ? [] : [leftMs(ms, queue.endedAt)];
+  });
+  return times.length > 0 ? Math.min(...times) : null;
 }
 
 /** Milliseconds that are left now, when there were `inMs` at the time `since`, by `performance.now()`. */

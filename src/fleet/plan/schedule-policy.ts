@@ -8,6 +8,8 @@ export interface RunResult {
   readonly more: boolean;
   /** Milliseconds until the next message is due, if known. */
   readonly nextDueInMs: number | null;
+  /** Milliseconds until another run should go on to remove Done messages (Q12); absent or null if none are left. */
+  readonly purgeInMs?: number | null;
   /**
    * When another run has the lease of one of the tenant's queues: milliseconds until that lease runs out; otherwise
    * null.
@@ -41,7 +43,8 @@ export type NextSchedule = TenantReport['schedule'];
  *
  * - A backlog is left: due now. If the caller sends a continuation, the registry chooses the tenant instead.
  * - All is dispatched, or the tenant was idle: due after the idle interval, which doubles from the floor to
- *   the ceiling with every idle run in a row; or when the next message is known to be due, if that is sooner.
+ *   the ceiling with every idle run in a row; or when the next message is known to be due, or Done messages are to be
+ *   removed, if that is sooner.
  * - The run was skipped: due at the latest when the other run's lease runs out. The other run reports for
  *   itself.
  * - Dispatched or idle, but another run has the lease of one queue: due at the latest when that lease runs
@@ -71,12 +74,13 @@ function wantedSchedule(
   const keep = { idleStreak: streaks.idle, failureStreak: streaks.failure };
   const mode = result.heldForMs === null ? 'set' : 'at-most';
   const afterHolderMs = result.heldForMs === null ? null : result.heldForMs + settings.idleFloorMs;
+  const known = sooner(result.nextDueInMs, result.purgeInMs ?? null);
   switch (result.outcome) {
     case 'skipped':
       return {
         ...keep,
         mode: 'at-most',
-        nextDueInMs: sooner(result.nextDueInMs, afterHolderMs ?? settings.idleFloorMs),
+        nextDueInMs: sooner(known, afterHolderMs ?? settings.idleFloorMs),
       };
     case 'resuming':
       return { ...keep, mode, nextDueInMs: resumingMs };
@@ -92,8 +96,7 @@ function wantedSchedule(
         return { mode, nextDueInMs: 0, idleStreak: 0, failureStreak: 0 };
       }
       const idleStreak = result.outcome === 'idle' ? streaks.idle + 1 : 0;
-      const known = sooner(result.nextDueInMs, afterHolderMs);
-      const nextDueInMs = sooner(idleInterval(idleStreak, settings), known);
+      const nextDueInMs = sooner(idleInterval(idleStreak, settings), sooner(known, afterHolderMs));
       return { mode, nextDueInMs, idleStreak, failureStreak: 0 };
     }
   }

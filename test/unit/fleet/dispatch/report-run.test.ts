@@ -124,6 +124,14 @@ describe('the report of a run to the registry (D7)', () => {
     expect(entries[0]!.queues!.outbox!.ageMs).toBe(0);
   });
 
+  test('Q11, S2: Done messages that are left to be removed are not reported as a message that is due', async () => {
+    const stored = { ...nothingStored, isEmpty: false };
+    const queues = [{ ...queueReport('outbox'), stored, purgeInMs: 5_000 }];
+    const { entries } = await reported([], 1, { ...run, queues });
+    expect(entries[0]!.queues!.outbox).toMatchObject({ nextDueInMs: null });
+    expect(entries[0]!.queues!.outbox).not.toHaveProperty('purgeInMs');
+  });
+
   test('S2: topics whose messages succeeded are in it, each with its queue', async () => {
     const of = (topic: string) => ({ topic, source: null });
     const queues = [

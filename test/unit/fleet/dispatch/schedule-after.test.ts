@@ -80,6 +80,22 @@ describe('the schedule after a run (D7, F5)', () => {
     expect(scheduled({ queues: [held] }, { idleStreak: 30 }).nextDueInMs).toBe(3_500);
   });
 
+  test('F5, Q12: while Done messages are left to be removed, the tenant is due soon, counted from its run’s end', () => {
+    const dueAfter = (fields: Partial<QueueReport>, report: Partial<RunReport> = {}) => {
+      const queue = { ...queueOf(), purgeInMs: 5_000, ...fields };
+      jest.advanceTimersByTime(400);
+      return scheduled({ queues: [queueOf(), queue], ...report }, { idleStreak: 5 }).nextDueInMs;
+    };
+    expect(dueAfter({})).toBe(4_600);
+    expect(dueAfter({ nextDueInMs: 40_000 })).toBe(4_600);
+    expect(dueAfter({ nextDueInMs: 1_000 })).toBe(600);
+    expect(dueAfter({}, { more: true })).toBe(0);
+    const held = { queues: [queueOf(60_000), { ...queueOf(), purgeInMs: 5_000 }] };
+    expect(dueAfter({}, { outcome: 'skipped', ...held })).toBe(4_600);
+    expect(dueAfter({}, { outcome: 'failed' })).toBe(5_000);
+    expect(dueAfter({}, { outcome: 'resuming' })).toBe(15_000);
+  });
+
   test('F5: a backlog is due now; a known due time counts', () => {
     expect(scheduled({ outcome: 'dispatched', more: true })).toMatchObject({ mode: 'set', nextDueInMs: 0 });
     expect(scheduled({ queues: [{ ...queueOf(), nextDueInMs: 500 }] })).toMatchObject({ nextDueInMs: 500 });
