@@ -41,7 +41,8 @@ const fewestPurgedAtOnce = 100;
 /**
  * Begins a run. While no message is due and each call removes as many Done messages as it may, it calls again: each
  * call holds its locks for a moment, and claims what has become due. Between two calls it waits as long as the first one
- * took, so that producers get the locks in between. `begun.recovered` counts the messages of all calls.
+ * took, so that producers get the locks in between; a signal that fires ends the wait and the run, because another call
+ * would take the lease and might claim. `begun.recovered` counts the messages of all calls.
  * @throws the engine's error
  */
 export async function beginRun(
@@ -50,6 +51,7 @@ export async function beginRun(
   { tally, blocks }: Pick<RunBooks, 'tally' | 'blocks'>,
 ): Promise<Begun> {
   const { queue, owner, context, dispatch, retention, handlers, signal, changed } = options;
+  const stops = [signal, changed].filter((stop) => stop !== undefined);
   const startedAt = performance.now();
   let recovered = 0;
   let limit = mostPurgedAtOnce;
@@ -71,15 +73,26 @@ export async function beginRun(
     tally.times.answered(begun.nowUtc);
     recovered += begun.recovered;
     const isPurgeLeft = begun.status === 'idle' && begun.purged >= limit;
-    const mayGoOn = !signal?.aborted && !changed?.aborted && performance.now() - startedAt < idlePurgeMs;
-    if (!isPurgeLeft || !mayGoOn) return { begun: { ...begun, recovered }, sentAt, isPurgeLeft };
+    const answer: Begun = { begun: { ...begun, recovered }, sentAt, isPurgeLeft };
+    // No call begins after the time is over, so a pause that lasts until then would only hold the run's slot.
+    if (!isPurgeLeft || performance.now() + tookMs >= startedAt + idlePurgeMs) return answer;
     if (tookMs > longPurgeMs) limit = Math.max(fewestPurgedAtOnce, limit >> 1);
     else if (tookMs < longPurgeMs / 4) limit = Math.min(mostPurgedAtOnce, limit * 2);
-    await pause(tookMs);
+    await pause(tookMs, stops);
+    if (stops.some(({ aborted }) => aborted) || performance.now() >= startedAt + idlePurgeMs) return answer;
   }
 }
 
-async function pause(ms: number): Promise<void> {
-  if (ms >= 1) await new Promise((resolve) => setTimeout(resolve, ms));
-  else await immediate();
+/** Waits for so many milliseconds, or until one of the signals fires. */
+async function pause(ms: number, stops: readonly AbortSignal[]): Promise<void> {
+  if (stops.some(({ aborted }) => aborted)) return;
+  if (ms < 1) return immediate();
+  const over = new AbortController();
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    over.signal.addEventListener('abort', () => clearTimeout(timer));
+    for (const stop of stops)
+      stop.addEventListener('abort', () => resolve(), { once: true, signal: over.signal });
+  });
+  over.abort();
 }

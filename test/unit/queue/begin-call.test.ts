@@ -23,17 +23,17 @@ const idle = {
 /** Begins a run at a queue that gives these answers. */
 function begin(
   answers: BeginResult[],
-  options: { changed?: AbortSignal; onCall?: (request: BeginRequest) => void } = {},
+  options: { signal?: AbortSignal; changed?: AbortSignal; onCall?: (request: BeginRequest) => unknown } = {},
 ) {
-  const { changed, onCall } = options;
+  const { signal, changed, onCall } = options;
   const queue: Pick<WorkQueue, 'begin'> = {
     begin: async (request) => {
-      onCall?.(request);
+      await onCall?.(request);
       return answers.shift()!;
     },
   };
   const handlers = new HandlerSet([]);
-  const rest = { owner: 'host-1', context: 'test', dispatch, retention, signal: undefined, changed };
+  const rest = { owner: 'host-1', context: 'test', dispatch, retention, signal, changed };
   return beginRun({ queue: queue as WorkQueue, handlers, ...rest }, new Rooms(handlers, dispatch), {
     tally: new RunTally(),
     blocks: new LoopBlocks(),
@@ -81,4 +81,46 @@ test('Q12: after a call that held its locks for long, the next one removes fewer
   // A busy machine can make any call a long one.
   expect(limits.at(-1)).toBeGreaterThan(100);
   expect(isPurgeLeft).toBe(false);
+});
+
+describe('Q12: the pause between two calls', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  const full = () => ({ ...idle, recovered: 1, purged: mostPurgedAtOnce });
+  const lasting = (ms: number) => () => new Promise((resolve) => setTimeout(resolve, ms));
+
+  test.each(['signal', 'changed'] as const)(
+    'Q5, Q12, F2: %s ends it, and the run begins no further call',
+    async (name) => {
+      const stop = new AbortController();
+      const answers = [full(), full()];
+      const began = begin(answers, { [name]: stop.signal, onCall: lasting(2_000) });
+      await jest.advanceTimersByTimeAsync(3_000);
+      expect([answers.length, jest.getTimerCount()]).toEqual([1, 1]);
+      stop.abort();
+      await expect(began).resolves.toMatchObject({
+        begun: { status: 'idle', recovered: 1 },
+        isPurgeLeft: true,
+      });
+      expect([answers.length, jest.getTimerCount()]).toEqual([1, 0]);
+    },
+  );
+
+  test('Q12: a run does not wait for a call that it may not begin', async () => {
+    const answers = [full(), full()];
+    const began = begin(answers, { onCall: lasting(4_000) });
+    await jest.advanceTimersByTimeAsync(4_000);
+    expect([answers.length, jest.getTimerCount()]).toEqual([1, 0]);
+    await expect(began).resolves.toMatchObject({ isPurgeLeft: true });
+  });
+
+  test('Q12: without a signal it ends by itself, and the next call begins', async () => {
+    const answers = [full(), { ...full(), purged: 0 }];
+    const stops = { signal: new AbortController().signal, changed: new AbortController().signal };
+    const began = begin(answers, { ...stops, onCall: lasting(2_000) });
+    await jest.advanceTimersByTimeAsync(6_000);
+    expect([answers.length, jest.getTimerCount()]).toEqual([0, 0]);
+    await expect(began).resolves.toMatchObject({ begun: { recovered: 2 }, isPurgeLeft: false });
+  });
 });
