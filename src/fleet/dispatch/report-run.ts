@@ -30,7 +30,8 @@ export function scheduleAfter(
       more: report.more,
       // Calls to the registry may have taken long since the report was made.
       nextDueInMs: nextDueOf(report.queues),
-      purgeInMs: nextPurgeOf(report.queues),
+      // With `never` the database should be able to pause, so the rest waits for the next run (Q12).
+      purgeInMs: idleCeilingMs === 'never' ? null : nextPurgeOf(report.queues),
       heldForMs: held.length > 0 ? Math.min(...held) : null,
     },
     { idle: request.idleStreak ?? 0, failure: request.failureStreak ?? 0 },

@@ -96,6 +96,13 @@ describe('the schedule after a run (D7, F5)', () => {
     expect(dueAfter({}, { outcome: 'resuming' })).toBe(15_000);
   });
 
+  test('Q12: with the idle ceiling never, Done messages that are left do not make the tenant due', () => {
+    const never = { idleCeilingMs: 'never' };
+    const left = { ...queueOf(), purgeInMs: 5_000 };
+    expect(scheduled({ queues: [left] }, {}, never).nextDueInMs).toBe(86_400_000);
+    expect(scheduled({ queues: [{ ...left, nextDueInMs: 9_000 }] }, {}, never).nextDueInMs).toBe(9_000);
+  });
+
   test('F5: a backlog is due now; a known due time counts', () => {
     expect(scheduled({ outcome: 'dispatched', more: true })).toMatchObject({ mode: 'set', nextDueInMs: 0 });
     expect(scheduled({ queues: [{ ...queueOf(), nextDueInMs: 500 }] })).toMatchObject({ nextDueInMs: 500 });
