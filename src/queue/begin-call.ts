@@ -32,8 +32,10 @@ export interface Begun {
 const idlePurgeMs = 5_000;
 
 /**
- * Milliseconds: after a call that took longer, the next one removes half as many messages, and after one that took less than
- * a quarter of it, twice as many. A call holds its locks, and producers wait for them.
+ * Milliseconds for which a call holds its locks, and producers wait for them: after a call that held them longer, the next
+ * one removes half as many messages, and after one that held them for less than a quarter of it, twice as many. The time is
+ * that of the call without the fastest call of the run, which is the round trip. The run's second call removes one message,
+ * so that it is such a call. The first one does not count, because it may have waited for a login.
  */
 const longPurgeMs = 50;
 const fewestPurgedAtOnce = 100;
@@ -54,8 +56,10 @@ export async function beginRun(
   const stops = [signal, changed].filter((stop) => stop !== undefined);
   const startedAt = performance.now();
   let recovered = 0;
-  let limit = mostPurgedAtOnce;
-  for (;;) {
+  let most = mostPurgedAtOnce;
+  let fastestMs = Number.POSITIVE_INFINITY;
+  for (let calls = 0; ; calls++) {
+    const limit = calls === 1 ? 1 : most;
     const room = rooms.forClaim();
     const request: BeginRequest = {
       owner,
@@ -76,8 +80,10 @@ export async function beginRun(
     const answer: Begun = { begun: { ...begun, recovered }, sentAt, isPurgeLeft };
     // No call begins after the time is over, so a pause that lasts until then would only hold the run's slot.
     if (!isPurgeLeft || performance.now() + tookMs >= startedAt + idlePurgeMs) return answer;
-    if (tookMs > longPurgeMs) limit = Math.max(fewestPurgedAtOnce, limit >> 1);
-    else if (tookMs < longPurgeMs / 4) limit = Math.min(mostPurgedAtOnce, limit * 2);
+    if (calls > 0) fastestMs = Math.min(fastestMs, tookMs);
+    const lockedMs = tookMs - fastestMs;
+    if (calls > 1 && lockedMs > longPurgeMs) most = Math.max(fewestPurgedAtOnce, most >> 1);
+    else if (calls > 1 && lockedMs < longPurgeMs / 4) most = Math.min(mostPurgedAtOnce, most * 2);
     await pause(tookMs, stops);
     if (stops.some(({ aborted }) => aborted) || performance.now() >= startedAt + idlePurgeMs) return answer;
   }
