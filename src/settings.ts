@@ -9,7 +9,12 @@ import { hasFields } from './plain-object.ts';
 import { safeParse } from './safe-parse.ts';
 import { type AnySchema, groups, type SettingMetadata, schema } from './settings/table.ts';
 
-export { type DurationInput, parseDuration } from './settings/values.ts';
+export {
+  type DurationInput,
+  isUnresolvedReference,
+  parseDuration,
+  unresolvedProblem,
+} from './settings/values.ts';
 
 export const environmentPrefix = 'MULTI_OUTBOX_';
 

@@ -6,6 +6,7 @@ import {
   duration,
   flag,
   schedule,
+  secretText,
   serverPatterns,
   sourceSecrets,
   text,
@@ -38,13 +39,21 @@ function optionalSetting<const Schema extends AnySchema>(
   env: string,
   schema: Schema,
   meaning: string,
-  secret?: true,
+  more: Omit<SettingMetadata, 'env'> = {},
 ) {
-  const metadata: SettingMetadata = secret ? { env, secret } : { env };
   return v.optional(
-    v.pipe(schema, v.metadata({ ...metadata }), v.description(meaning)),
+    v.pipe(schema, v.metadata({ env, ...more }), v.description(meaning)),
   ) as unknown as v.OptionalSchema<Schema, undefined>;
 }
+
+/** A setting without a default whose value is never shown. */
+const secretSetting = (env: string, meaning: string, leastLength = 1) =>
+  optionalSetting(
+    env,
+    v.pipe(secretText, v.minLength(leastLength, `must have at least ${leastLength} characters`)),
+    meaning,
+    { secret: true },
+  );
 
 const strategyNames = ['round-robin', 'drain-first', 'priority', 'deadline', 'weighted'] as const;
 
@@ -271,11 +280,10 @@ export const groups = {
       'look',
       "Function app: what the console of 'key' allows, with commas between: look, payload, act, destroy, configure.",
     ),
-    consoleSecret: optionalSetting(
+    consoleSecret: secretSetting(
       'CONSOLE_SECRET',
-      v.pipe(text, v.minLength(32, 'must have at least 32 characters')),
       "Function app: signs the cookies of the console of 'key'; at least 32 random characters, the same for all instances. Another value signs everybody out.",
-      true,
+      32,
     ),
   }),
   receive: v.strictObject({
@@ -343,11 +351,9 @@ export const groups = {
     ),
   }),
   email: v.strictObject({
-    smtpUrl: optionalSetting(
+    smtpUrl: secretSetting(
       'SMTP_URL',
-      text,
       'SMTP server of email.send, such as smtps://user:password@mail.example.com. Without it mails are written to files.',
-      true,
     ),
     from: optionalSetting('MAIL_FROM', text, 'Sender of mails that do not name one.'),
     folder: setting(
@@ -358,11 +364,9 @@ export const groups = {
     ),
   }),
   webhook: v.strictObject({
-    secret: optionalSetting(
+    secret: secretSetting(
       'WEBHOOK_SECRET',
-      text,
       'Signing secret of webhook.post (Standard Webhooks: whsec_…). Without it requests are not signed.',
-      true,
     ),
     allowPrivateAddresses: setting(
       'WEBHOOK_ALLOW_PRIVATE',

@@ -65,6 +65,20 @@ export const flag = v.pipe(
 
 export const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
 
+/**
+ * Whether a value is a reference to a key vault's secret in the place of the secret. App Service passes the reference itself
+ * when it cannot resolve it (https://learn.microsoft.com/azure/app-service/app-service-key-vault-references), and whoever knows
+ * the names of the vault and the secret knows the reference.
+ */
+export const isUnresolvedReference = (value: string) => /^\s*@Microsoft\.KeyVault\(/i.test(value);
+
+export const unresolvedProblem =
+  "must be a secret, and not a Key Vault reference that was not resolved: see that the secret exists and that the app's identity may read it, then restart the app";
+export const secretText = v.pipe(
+  text,
+  v.check((value) => !isUnresolvedReference(value), unresolvedProblem),
+);
+
 const patternsProblem =
   "must be a list of servers, separated by commas, such as '*.database.windows.net, sql.example.com'";
 export const serverPatterns = v.pipe(

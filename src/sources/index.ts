@@ -5,7 +5,7 @@
 import { MultiOutboxError, propertyOf, readable } from '../errors.ts';
 import { sourceOrUnusable, type WebhookSource } from '../inbox/webhook-source.ts';
 import { objectOf } from '../options.ts';
-import { loadSettings, type Settings } from '../settings.ts';
+import { isUnresolvedReference, loadSettings, type Settings, unresolvedProblem } from '../settings.ts';
 import { standardWebhooks } from './standard-webhooks.ts';
 
 export { type StandardWebhooksOptions, standardWebhooks } from './standard-webhooks.ts';
@@ -29,6 +29,12 @@ export function createSources(settings: Pick<Settings, 'receive'>, env = process
           throw new MultiOutboxError(
             'INVALID_CONFIGURATION',
             `The app setting '${setting}' is not set; set it to the secret of the webhook source '${name}'.`,
+          );
+        }
+        if (isUnresolvedReference(secret)) {
+          throw new MultiOutboxError(
+            'INVALID_CONFIGURATION',
+            `The app setting '${setting}' of the webhook source '${name}' ${unresolvedProblem}.`,
           );
         }
         return standardWebhooks({ name, secret, setting });

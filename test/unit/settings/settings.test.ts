@@ -214,6 +214,20 @@ describe('refused values', () => {
     }
   });
 
+  test.each(
+    settingDescriptions.filter(({ secret }) => secret).map(({ option, variable }) => [option, variable]),
+  )('S4: %s: a Key Vault reference that App Service has not resolved is no secret', (option, variable) => {
+    for (const reference of [
+      '@Microsoft.KeyVault(VaultName=kv-abc;SecretName=console-secret)',
+      '@microsoft.keyvault(SecretUri=https://kv-abc.vault.azure.net/secrets/console-secret)',
+    ]) {
+      const why = ': it must be a secret, and not a Key Vault reference that was not resolved';
+      expect(refusal({}, { [variable!]: reference })).toContain(`${variable}${why}`);
+      expect(refusal(only(option!, reference))).toContain(`'${option}'${why}`);
+      expect(refusal({}, { [variable!]: reference })).not.toContain('kv-abc');
+    }
+  });
+
   test('errors never show secrets, nor the value of an unknown option', () => {
     const secret = 'hunter2';
     const secrets = settingDescriptions.filter((description) => description.secret);

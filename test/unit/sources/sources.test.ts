@@ -106,6 +106,11 @@ describe('the sources of a deployment', () => {
     expect(made({})).toMatch(/'BANK_SECRET' is not set; .*'bank'/);
     expect(made({ BANK_SECRET: 'hunter2' })).toMatch(/\(BANK_SECRET\) is invalid; it must be/);
     expect(made({ BANK_SECRET: 'hunter2' })).not.toMatch(/hunter2/);
+    const unresolved = made({ BANK_SECRET: '@Microsoft.KeyVault(VaultName=kv-abc;SecretName=bank)' });
+    expect(unresolved).toMatch(
+      /'BANK_SECRET' of the webhook source 'bank' .*reference that was not resolved/,
+    );
+    expect(unresolved).not.toContain('kv-abc');
   });
 
   test.each(['bank', 'bank=', 'bank=a b'])('%s is not a list of sources', (sources) => {
