@@ -87,8 +87,10 @@ async function createConsole(
   const under = (name: string) => (prefix === '' ? `/${name}` : `/${prefix}/${name}`);
   const basePath = under('console');
   const shared = { basePath, settings: given, signal: terminating, logger: hostLogger };
-  if (kind === 'entra')
-    return { serve: consoleHandler(multiOutbox, { ...shared, authorize: entraAccess(basePath) }) };
+  if (kind === 'entra') {
+    const authorize = entraAccess({ basePath, directory: settings.functions.consoleDirectory });
+    return { serve: consoleHandler(multiOutbox, { ...shared, authorize }) };
+  }
   const access = new KeyAccess({
     secret: settings.functions.consoleSecret,
     rights: settings.functions.consoleAllow,

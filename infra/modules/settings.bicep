@@ -88,6 +88,8 @@ var defaults = {
 // Settings that this deployment decides.
 var deployed = {
   MULTI_OUTBOX_REGISTRY: registryUrl
+  // The directory whose tokens easy-auth.bicep admits.
+  MULTI_OUTBOX_CONSOLE_DIRECTORY: tenant().tenantId
   MULTI_OUTBOX_SCHEDULE: '*/${planIntervalSeconds} * * * * *'
   // The interval of the schedule above, by which the app notices a late plan.
   MULTI_OUTBOX_PLAN_INTERVAL: '${planIntervalSeconds}s'

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import {
   consoleRights,
   count,
+  directoryId,
   duration,
   flag,
   schedule,
@@ -273,6 +274,11 @@ export const groups = {
       v.picklist(['off', 'entra', 'key'], "must be 'off', 'entra' or 'key'"),
       'off',
       "Function app: who may open the console at `/api/console/`. 'entra': whoever App Service authentication has signed in, by app roles; 'key': whoever has a function key.",
+    ),
+    consoleDirectory: optionalSetting(
+      'CONSOLE_DIRECTORY',
+      directoryId,
+      "Function app: the id of the Entra ID directory whose app roles the console of 'entra' counts; it needs one.",
     ),
     consoleAllow: setting(
       'CONSOLE_ALLOW',

@@ -79,6 +79,9 @@ export const secretText = v.pipe(
   v.check((value) => !isUnresolvedReference(value), unresolvedProblem),
 );
 
+const directoryProblem = 'must be the id of a directory, such as 11111111-2222-3333-4444-555555555555';
+export const directoryId = v.pipe(v.string(directoryProblem), v.uuid(directoryProblem));
+
 const patternsProblem =
   "must be a list of servers, separated by commas, such as '*.database.windows.net, sql.example.com'";
 export const serverPatterns = v.pipe(

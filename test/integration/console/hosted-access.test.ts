@@ -10,6 +10,9 @@ import { ConsoleClient, origin, type Sent } from '../../support/console-requests
 const basePath = '/api/console';
 const routes = routeTable(readAssets(), basePath);
 const enabled = { WEBSITE_AUTH_ENABLED: 'True' };
+const directory = '11111111-2222-4333-8444-abcdefabcdef';
+const byEntra = (env: NodeJS.ProcessEnv = enabled, of: string | undefined = directory) =>
+  entraAccess({ basePath, directory: of, env });
 const secret = 'a-secret-of-32-characters-at-least';
 
 /** A multi-outbox that fails when anything of it is used. */
@@ -34,7 +37,9 @@ const principal = (claims: readonly [typ: string, val: string][], more: object =
       ...more,
     }),
   ).toString('base64');
-const withRoles = (...roles: string[]) => principal(roles.map((role) => ['roles', role]));
+const home: [string, string] = ['tid', directory];
+const withRoles = (...roles: string[]) =>
+  principal([home, ...roles.map((role): [string, string] => ['roles', role])]);
 
 /** Asks for every address, and for one that does not exist, with these headers. */
 async function askAll(client: ConsoleClient, headers: Record<string, string>): Promise<[string, Sent][]> {
@@ -58,7 +63,7 @@ const strangers: readonly [string, Record<string, string>][] = [
   ['a key, which only the host may judge', { 'x-functions-key': 'any' }],
   ['an empty cookie', { cookie: '__Secure-multi-outbox-console=' }],
   [
-    'a cookie of somebody’s making',
+    'a cookie of the stranger’s making',
     { cookie: '__Secure-multi-outbox-console=zzzzzzzz.bm9uY2U.c2lnbmF0dXJl' },
   ],
   ['a principal that is not JSON', { 'x-ms-client-principal': 'e30x' }],
@@ -71,10 +76,7 @@ const strangers: readonly [string, Record<string, string>][] = [
 ];
 
 test.each(strangers)('S4: no route answers a stranger with %s', async (_, headers) => {
-  for (const [route, { status, text, headers: answered }] of await askAll(
-    clientOf(entraAccess(basePath, enabled)),
-    headers,
-  )) {
+  for (const [route, { status, text, headers: answered }] of await askAll(clientOf(byEntra()), headers)) {
     // A browser that opens a page is led to the sign-in.
     expect([route, [302, 401].includes(status)]).toEqual([route, true]);
     if (status === 302) {
@@ -98,7 +100,7 @@ test.each(strangers)('S4: no route answers a stranger with %s', async (_, header
 
 test('S4: without App Service authentication anybody could send the header, so there is no console', () => {
   for (const env of [{}, { WEBSITE_AUTH_ENABLED: 'False' }, { WEBSITE_AUTH_ENABLED: '' }])
-    expect(() => entraAccess(basePath, env)).toThrow(/App Service authentication is not enabled/);
+    expect(() => byEntra(env)).toThrow(/App Service authentication is not enabled/);
 });
 
 test.each<[string, string[], Right[]]>([
@@ -109,7 +111,7 @@ test.each<[string, string[], Right[]]>([
   ['two roles', ['multi-outbox.payload', 'multi-outbox.destroy'], ['look', 'payload', 'destroy']],
   ['every role', rights.map((right) => `multi-outbox.${right}`), [...rights]],
 ])('S4: Entra ID’s app roles are the rights: %s', async (_, roles, allowed) => {
-  const authorize = entraAccess(basePath, enabled);
+  const authorize = byEntra();
   const request = new Request(origin, { headers: { 'x-ms-client-principal': withRoles(...roles) } });
   const decided = await Promise.all(
     rights.map(async (right) => [
@@ -120,8 +122,34 @@ test.each<[string, string[], Right[]]>([
   expect(decided.filter(([, decision]) => decision !== false).map(([right]) => right)).toEqual(allowed);
 });
 
+const long = 'http://schemas.microsoft.com/identity/claims/tenantid';
+test.each<[string, [string, string][], boolean]>([
+  ['this directory', [['tid', directory]], true],
+  ['this directory, by the claim’s long name', [[long, directory.toUpperCase()]], true],
+  ['another directory', [['tid', '99999999-2222-4333-8444-abcdefabcdef']], false],
+  ['no directory', [], false],
+  [
+    'two directories',
+    [
+      ['tid', directory],
+      [long, '99999999-2222-4333-8444-abcdefabcdef'],
+    ],
+    false,
+  ],
+])('S4: roles count only from the directory of the app: %s', async (_, claims, counts) => {
+  const header = principal([['roles', 'multi-outbox.look'], ...claims]);
+  const request = new Request(origin, { headers: { 'x-ms-client-principal': header } });
+  const decision = await byEntra()(request, { right: 'look', route: 'tenants.list', tenantId: null });
+  expect(decision !== false).toBe(counts);
+});
+
+test('S4: without the directory of the app any directory’s roles would count, so there is no console', () => {
+  const without = () => entraAccess({ basePath, directory: undefined, env: enabled });
+  expect(without).toThrow(/MULTI_OUTBOX_CONSOLE_DIRECTORY/);
+});
+
 test('S4: whoever is signed in without a role is refused, and is not sent to sign in again', async () => {
-  const client = clientOf(entraAccess(basePath, enabled));
+  const client = clientOf(byEntra());
   for (const [route, { status }] of await askAll(client, { 'x-ms-client-principal': withRoles() }))
     expect([route, status]).toEqual([route, 403]);
 });
@@ -138,13 +166,31 @@ test.each<[string, [string, string][], object, string]>([
   ],
   ['what the platform calls a name', [['full', 'Ann B.']], { name_typ: 'full' }, 'Ann B.'],
   ['an id', [['http://schemas.microsoft.com/identity/claims/objectidentifier', '1-2']], {}, '1-2'],
+  [
+    'the id beside the name, because people may change their names',
+    [
+      ['preferred_username', 'ann@example.com'],
+      ['oid', '1-2'],
+    ],
+    {},
+    'ann@example.com (1-2)',
+  ],
+  [
+    'the whole id after a name that is too long',
+    [
+      ['name', 'x'.repeat(500)],
+      ['oid', '1-2'],
+    ],
+    {},
+    `${'x'.repeat(194)} (1-2)`,
+  ],
   ['no control characters', [['name', 'A\nn\u0000n']], {}, 'Ann'],
   ['a bounded text', [['name', 'x'.repeat(500)]], {}, 'x'.repeat(200)],
 ])('S3: the record of acts has %s', async (_, claims, more, actor) => {
-  const header = principal([['roles', 'multi-outbox.look'], ...claims], more);
+  const header = principal([home, ['roles', 'multi-outbox.look'], ...claims], more);
   const request = new Request(origin, { headers: { 'x-ms-client-principal': header } });
   const asked = { right: 'look', route: 'tenants.list', tenantId: null } as const;
-  expect(await entraAccess(basePath, enabled)(request, asked)).toEqual({ actor });
+  expect(await byEntra()(request, asked)).toEqual({ actor });
 });
 
 /** Signs in as the page does, and returns the cookie that a browser would send. */
@@ -156,13 +202,8 @@ async function signedIn(access: KeyAccess, at = origin): Promise<string> {
   const response = access.signIn(request);
   expect([response.status, await response.text()]).toEqual([204, '']);
   const [cookie, ...attributes] = response.headers.get('set-cookie')!.split('; ');
-  expect(attributes.sort()).toEqual([
-    'HttpOnly',
-    'Max-Age=3600',
-    'Path=/api/console',
-    'SameSite=Strict',
-    'Secure',
-  ]);
+  expect(cookie).toMatch(/^__Secure-/);
+  expect(attributes.sort()).toEqual(['HttpOnly', 'Max-Age=3600', 'Path=/api/console', 'SameSite=Strict', 'Secure']);
   return cookie!;
 }
 const sessionOf = async (access: KeyAccess, cookie: string) =>

@@ -19,7 +19,12 @@ const byKey = {
   MULTI_OUTBOX_CONSOLE_SECRET: secret,
   TEST_FUNCTION_KEY: key,
 };
-const byEntra = { MULTI_OUTBOX_CONSOLE: 'entra', WEBSITE_AUTH_ENABLED: 'True' };
+const directory = '11111111-2222-4333-8444-abcdefabcdef';
+const byEntra = {
+  MULTI_OUTBOX_CONSOLE: 'entra',
+  MULTI_OUTBOX_CONSOLE_DIRECTORY: directory,
+  WEBSITE_AUTH_ENABLED: 'True',
+};
 
 /** As the page's own requests. */
 const own = { 'sec-fetch-site': 'same-origin' };
@@ -39,6 +44,7 @@ const principal = (...roles: string[]) => ({
       auth_typ: 'aad',
       role_typ: 'roles',
       claims: [
+        { typ: 'tid', val: directory },
         { typ: 'preferred_username', val: 'ann@example.com' },
         ...roles.map((val) => ({ typ: 'roles', val })),
       ],
@@ -124,8 +130,13 @@ test('S4: Entra ID’s roles decide, and whoever is not signed in is led to the 
 test.each<[string, Record<string, string>, RegExp]>([
   [
     'entra without App Service authentication',
-    { MULTI_OUTBOX_CONSOLE: 'entra' },
+    { ...byEntra, WEBSITE_AUTH_ENABLED: '' },
     /authentication is not enabled/,
+  ],
+  [
+    'entra without the directory of the app',
+    { ...byEntra, MULTI_OUTBOX_CONSOLE_DIRECTORY: '' },
+    /MULTI_OUTBOX_CONSOLE_DIRECTORY/,
   ],
   ['key without a secret', { MULTI_OUTBOX_CONSOLE: 'key' }, /MULTI_OUTBOX_CONSOLE_SECRET/],
 ])(
