@@ -13,9 +13,12 @@ import type { Authorize, Right } from '../rights.ts';
 import { securityHeaders } from '../security-headers.ts';
 import { signInPage } from './sign-in-page.ts';
 
-/** Browsers take a cookie of this prefix only with Secure, from HTTPS. */
-const cookieName = '__Secure-multi-outbox-console';
-/** Long enough for one trouble. Somebody who has lost the key is out after it. */
+/**
+ * Browsers take a cookie of this prefix only with Secure, for Path=/ and for one host: a neighbour under the same domain cannot
+ * set another one in its place. The signature binds it to the console's path.
+ */
+const cookieName = '__Host-multi-outbox-console';
+/** Long enough for one trouble. Whoever has lost the key is out after it. */
 const sessionMs = 3_600_000;
 /** As many characters as 16 random bytes have in hex. */
 export const leastSecret = 32;
@@ -72,12 +75,13 @@ export class KeyAccess {
     const nonce = randomBytes(16).toString('base64url');
     const value = `${until}.${nonce}.${this.#signature(request, until, nonce)}`;
     const age = `Max-Age=${sessionMs / 1_000}`;
+    // Lax, so that a link in an alert opens the console; data and acts are refused to other sites by Sec-Fetch-Site.
     return new Response(null, {
       status: 204,
       headers: {
         ...securityHeaders,
         'cache-control': 'no-store',
-        'set-cookie': `${cookieName}=${value}; Path=${this.#basePath}; ${age}; HttpOnly; Secure; SameSite=Strict`,
+        'set-cookie': `${cookieName}=${value}; Path=/; ${age}; HttpOnly; Secure; SameSite=Lax`,
       },
     });
   }

@@ -61,10 +61,10 @@ async function askAll(client: ConsoleClient, headers: Record<string, string>): P
 const strangers: readonly [string, Record<string, string>][] = [
   ['nothing', {}],
   ['a key, which only the host may judge', { 'x-functions-key': 'any' }],
-  ['an empty cookie', { cookie: '__Secure-multi-outbox-console=' }],
+  ['an empty cookie', { cookie: '__Host-multi-outbox-console=' }],
   [
     'a cookie of the stranger’s making',
-    { cookie: '__Secure-multi-outbox-console=zzzzzzzz.bm9uY2U.c2lnbmF0dXJl' },
+    { cookie: '__Host-multi-outbox-console=zzzzzzzz.bm9uY2U.c2lnbmF0dXJl' },
   ],
   ['a principal that is not JSON', { 'x-ms-client-principal': 'e30x' }],
   ['an empty principal', { 'x-ms-client-principal': 'e30=' }],
@@ -202,8 +202,8 @@ async function signedIn(access: KeyAccess, at = origin): Promise<string> {
   const response = access.signIn(request);
   expect([response.status, await response.text()]).toEqual([204, '']);
   const [cookie, ...attributes] = response.headers.get('set-cookie')!.split('; ');
-  expect(cookie).toMatch(/^__Secure-/);
-  expect(attributes.sort()).toEqual(['HttpOnly', 'Max-Age=3600', 'Path=/api/console', 'SameSite=Strict', 'Secure']);
+  expect(cookie).toMatch(/^__Host-/);
+  expect(attributes.sort()).toEqual(['HttpOnly', 'Max-Age=3600', 'Path=/', 'SameSite=Lax', 'Secure']);
   return cookie!;
 }
 const sessionOf = async (access: KeyAccess, cookie: string) =>

@@ -186,7 +186,7 @@ else
         await page.evaluate('document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage })'),
       ).not.toContain(key);
       expect(await page.context().cookies()).toMatchObject([
-        { httpOnly: true, secure: true, sameSite: 'Strict', path: '/api/console' },
+        { httpOnly: true, secure: true, sameSite: 'Lax', path: '/' },
       ]);
       expect(complaints).toEqual([]);
       await page.close();
