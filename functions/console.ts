@@ -3,7 +3,7 @@ import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import { errorText, type SettingsInput } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
 import { httpRoutePrefix } from './host-json.ts';
-import { textBody } from './http/body.ts';
+import { readOnDemand } from './http/body.ts';
 import { answering } from './http/problem.ts';
 import { hostLogger } from './logging.ts';
 
@@ -11,12 +11,9 @@ type Serve = (request: Request) => Promise<Response>;
 
 interface Console {
   readonly serve: Serve;
-  /** Absent where nobody signs in with a key. */
+  /** Only of the console of 'key'. */
   readonly signIn?: (request: Request) => Response;
 }
-
-/** An edited message is the largest thing that the page sends; the console has the same limit. */
-const maxBodyBytes = 4 * 2 ** 20;
 
 /** @param given the settings given in code, which the console shows */
 export function registerConsole(
@@ -40,22 +37,18 @@ export function registerConsole(
     // A key cannot be in the requests for the page's files; every route of the console asks for its own right.
     authLevel: 'anonymous',
     route: 'console/{*path}',
-    handler: answering(async (request) =>
-      answerOf(await (await theConsole()).serve(await webRequest(request))),
-    ),
+    handler: answering(async (request) => answerOf(await (await theConsole()).serve(webRequest(request)))),
   });
   if (kind === 'key') {
     app.http('console-sign-in', {
       methods: ['POST'],
       authLevel: 'function',
       route: 'console-sign-in',
-      handler: answering(async (request) =>
-        answerOf((await theConsole()).signIn!(await webRequest(request))),
-      ),
+      handler: answering(async (request) => answerOf((await theConsole()).signIn!(webRequest(request)))),
     });
   }
   app.hook.appStart(async () => {
-    // An error in the console must not stop plans and runs, and must be seen before somebody needs the console.
+    // An error in the console must not stop plans and runs, and must be seen before an operator needs the console.
     await theConsole().catch((error) =>
       hostLogger.error('The console cannot be used; the rest of this app works. Correct its settings.', {
         error: errorText(error),
@@ -103,9 +96,14 @@ async function createConsole(
   };
 }
 
-async function webRequest(request: HttpRequest): Promise<Request> {
-  const body = request.method === 'GET' ? null : await textBody(request, maxBodyBytes);
-  return new Request(request.url, { method: request.method, headers: [...request.headers], body });
+/** The console reads the body only after it has let the request in, and bounds it. */
+function webRequest(request: HttpRequest): Request {
+  const body = request.method === 'GET' ? null : readOnDemand(request);
+  return new Request(request.url, {
+    method: request.method,
+    headers: [...request.headers],
+    ...(body !== null && { body, duplex: 'half' }),
+  });
 }
 
 async function answerOf(response: Response): Promise<HttpResponseInit> {

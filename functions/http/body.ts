@@ -51,6 +51,34 @@ async function bodyBytes(request: HttpRequest, maxBytes: number): Promise<Buffer
   return Buffer.concat(parts);
 }
 
+/** The body as a stream that is read only as far as its reader asks; what a reader leaves when it cancels is discarded. */
+export function readOnDemand(request: HttpRequest): ReadableStream<Uint8Array> | null {
+  if (request.body === null) return null;
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  const next = () => {
+    reader ??= (request.body as ReadableStream<Uint8Array>).getReader();
+    return reader.read();
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        try {
+          while (!(await next()).done);
+        } catch {
+          // The caller has gone, so nothing is left to read.
+        }
+      },
+    },
+    // Without it the stream would read the first part before it is asked.
+    { highWaterMark: 0 },
+  );
+}
+
 /** Reads what the handler has not read of the request, so that the host can forward the answer. */
 export async function discardBody(request: HttpRequest): Promise<void> {
   if (request.bodyUsed) return;

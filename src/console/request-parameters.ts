@@ -27,10 +27,15 @@ async function bodyOf(request: Request): Promise<Record<string, unknown>> {
     throw new Refusal(415, 'UNSUPPORTED_TYPE', 'An act is sent as application/json.');
   const bytes: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    if (size > largestBody) throw new Refusal(413, 'TOO_LARGE', 'The request is larger than 4 MiB.');
-    bytes.push(chunk);
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.byteLength;
+      if (size > largestBody) throw new Refusal(413, 'TOO_LARGE', 'The request is larger than 4 MiB.');
+      bytes.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw new Refusal(400, 'INVALID_ARGUMENT', 'The body ended too early; send the request again.');
   }
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(bytes)));

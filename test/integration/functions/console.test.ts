@@ -108,6 +108,24 @@ test('S4: a function key becomes a cookie, which lets the page and its acts in, 
   expect(instance.output + JSON.stringify(instance.invocations)).not.toContain(secret);
 });
 
+test('S4: a body is read only of whoever is let in, and a longer one than 4 MiB is refused', async () => {
+  await app.tenants('acme');
+  const instance = await app.start(byKey);
+  const send = (headers: Record<string, string>) =>
+    instance.fetch('console/api/tenants/acme/pause', {
+      method: 'POST',
+      headers: { ...own, 'content-type': 'application/json', ...headers },
+      body: `{"reason":"${'x'.repeat(5 * 2 ** 20)}"}`,
+    });
+  expect((await send({})).status).toBe(401);
+  expect((await send({ 'sec-fetch-site': 'cross-site' })).status).toBe(403);
+  const entered = await signIn(instance, { ...own, 'x-functions-key': key });
+  const [cookie] = entered.headers.get('set-cookie')!.split(';') as [string];
+  const refused = await send({ cookie });
+  expect([refused.status, await refused.json()]).toMatchObject([413, { error: { code: 'TOO_LARGE' } }]);
+  expect((await act(instance, '/api/tenants/acme/pause', { cookie })).status).toBe(200);
+});
+
 test('S4: Entra ID’s roles decide, and whoever is not signed in is led to the sign-in', async () => {
   await app.tenants('acme');
   const instance = await app.start(byEntra);
