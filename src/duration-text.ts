@@ -11,7 +11,7 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(value / 86_400_000)}d`;
 }
 
-/** A duration that somebody has set, without any loss: `30s`, `1d`, `90m`, `1500ms`. */
+/** A duration as a setting has it, without any loss: `30s`, `1d`, `90m`, `1500ms`. */
 export function exactDuration(milliseconds: number): string {
   const units = [
     [86_400_000, 'd'],

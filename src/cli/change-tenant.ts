@@ -8,7 +8,7 @@ import type { MultiOutbox } from '../multi-outbox.ts';
 const mostReads = 5;
 
 /**
- * Reads the tenant, and replaces its definition by that of `changeOf`; if somebody has changed it in between, reads it again.
+ * Reads the tenant, and replaces its definition by that of `changeOf`; if another operator has changed it in between, reads it again.
  * Null when `changeOf` wants no change.
  * @throws MultiOutboxError as `tenants.get` and `tenants.change`
  */

@@ -43,6 +43,12 @@ export function refusalResponse(
   });
 }
 
+/** The answer to a request of whoever is not signed in, where a page cannot ask for it. */
+export const notSignedIn = (): Response =>
+  refusalResponse(
+    new Refusal(401, 'UNAUTHORIZED', 'You are not signed in, or no more. Load the page again.'),
+  );
+
 /** What a request caused itself. The library's texts repeat parts of the request; these do not. */
 const caused: Partial<Record<ErrorCode, readonly [status: number, text: string]>> = {
   INVALID_ARGUMENT: [400, 'A value of the request is not one that this address takes.'],

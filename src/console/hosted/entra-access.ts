@@ -6,9 +6,8 @@
 import * as v from 'valibot';
 import { MultiOutboxError } from '../../errors.ts';
 import { safeParse } from '../../safe-parse.ts';
-import { Refusal } from '../answer.ts';
 import { isPage } from '../page-route.ts';
-import { refusalResponse } from '../responses.ts';
+import { notSignedIn } from '../responses.ts';
 import { type Authorize, type Right, rights } from '../rights.ts';
 import { securityHeaders } from '../security-headers.ts';
 
@@ -118,10 +117,4 @@ function toSignIn(basePath: string): Response {
       location: `/.auth/login/aad?post_login_redirect_uri=${back}`,
     },
   });
-}
-
-function notSignedIn(): Response {
-  return refusalResponse(
-    new Refusal(401, 'UNAUTHORIZED', 'You are not signed in, or no more. Load the page again.'),
-  );
 }

@@ -8,7 +8,7 @@ import { MultiOutboxError } from '../../errors.ts';
 import { Refusal } from '../answer.ts';
 import { cookieOf, sameText } from '../cookie.ts';
 import { isPage } from '../page-route.ts';
-import { refusalResponse } from '../responses.ts';
+import { notSignedIn, refusalResponse } from '../responses.ts';
 import type { Authorize, Right } from '../rights.ts';
 import { securityHeaders } from '../security-headers.ts';
 import { signInPage } from './sign-in-page.ts';
@@ -60,9 +60,7 @@ export class KeyAccess {
       // Looking is what every session is for.
       return right === 'look' || this.#rights.includes(right) ? { actor: 'function key' } : false;
     if (isPage(route) && request.method === 'GET') return this.#askForKey();
-    return refusalResponse(
-      new Refusal(401, 'UNAUTHORIZED', 'You are not signed in, or no more. Load the page again.'),
-    );
+    return notSignedIn();
   };
 
   /** The answer to a request whose key the host has checked. Only the console's own page gets a cookie. */

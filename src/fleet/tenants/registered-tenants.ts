@@ -13,7 +13,7 @@ export interface Tenants {
   add(tenant: TenantInput): Promise<TenantRecord>;
   /**
    * Replaces the definition. Give `expectedVersion` when the definition is made from one that was read: otherwise a change that
-   * somebody made meanwhile is lost.
+   * another caller made meanwhile is lost.
    * @throws UNKNOWN_TENANT, INVALID_TENANT, DATABASE_IN_USE, TENANT_CHANGED
    */
   change(tenant: TenantInput, options?: ChangeTenant): Promise<TenantRecord>;
