@@ -171,9 +171,7 @@ export const coreMutations: readonly Mutation[] = [
     name: 'idle tenants are looked at as often as busy ones',
     breaks: 'F5, F6',
     file: 'fleet/plan/schedule-policy.ts',
-    edits: [
-      ['sooner(idleInterval(idleStreak, settings), known)', 'sooner(idleInterval(0, settings), known)'],
-    ],
+    edits: [['idleInterval(idleStreak, settings), sooner(', 'idleInterval(0, settings), sooner(']],
   },
   {
     name: 'an idle tenant is not looked at within the bound',
@@ -190,7 +188,7 @@ export const coreMutations: readonly Mutation[] = [
     name: 'known due times are forgotten',
     breaks: 'F5, Q11',
     file: 'fleet/plan/schedule-policy.ts',
-    edits: [['const known = sooner(result.nextDueInMs, afterHolderMs);', 'const known = afterHolderMs;']],
+    edits: [['const known = sooner(result.nextDueInMs, result.purgeInMs', 'const known = (result.purgeInMs']],
   },
   {
     name: 'a strategy gives no fair slots',
