@@ -23,6 +23,7 @@ import type { Places } from './place.ts';
 import { plan } from './plan.ts';
 import { purge } from './purge.ts';
 import { report } from './report.ts';
+import { reports } from './reports.ts';
 import { runBenchmarks } from './run-benchmarks.ts';
 import { sqlitePlaces } from './sqlite/place.ts';
 import { sqlServerPlaces } from './sqlserver/place.ts';
@@ -45,6 +46,7 @@ const benchmarks: readonly Benchmark[] = [
   fanOut,
   coldStart,
   telemetry,
+  reports,
   consolePages,
 ];
 

@@ -105,6 +105,7 @@ describeBench('a quick run of all benchmarks', () => {
         'fan-out',
         'cold-start',
         'telemetry',
+        'reports',
         'console',
       ]),
     );
@@ -179,6 +180,10 @@ describeBench('a quick run of all benchmarks', () => {
 
   test('D7: the telemetry of idle runs and of an idle minute is measured', () => {
     expect(countsOf('telemetry')).toEqual([{ runs: 5 }, { plans: 12, runs: 3 }]);
+  });
+
+  test('S2, S4: reports are measured with counts and history, and without', () => {
+    expect(countsOf('reports')).toEqual(Array(3).fill({ tenants: 10, reports: 20 }));
   });
 
   test('S4: pages of the console are measured', () => {
