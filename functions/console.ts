@@ -81,7 +81,7 @@ async function createConsole(
   const basePath = under('console');
   const shared = { basePath, settings: given, signal: terminating, logger: hostLogger };
   if (kind === 'entra') {
-    const authorize = entraAccess({ basePath, directory: settings.functions.consoleDirectory });
+    const authorize = entraAccess({ basePath, directory: settings.functions.consoleEntraDirectory });
     return { serve: consoleHandler(multiOutbox, { ...shared, authorize }) };
   }
   const access = new KeyAccess({

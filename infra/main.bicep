@@ -199,6 +199,12 @@ var problems = filter(
       ? 'alwaysReady needs at least two instances of each function with zoneRedundant.'
       : ''
     !empty(filter(openPaths, path => !startsWith(path, '/'))) ? 'openPaths must begin with a slash.' : ''
+    !empty(filter(
+        openPaths,
+        path => contains(['/', '/api', '/api/', '/api/console'], toLower(path)) || startsWith(toLower(path), '/api/console/')
+      ))
+      ? 'openPaths must not contain /api/console or what is above it: the console takes the name of whoever is signed in from App Service authentication.'
+      : ''
     !contains(['', 'None'], budgetStartDate) && !isFirstDay
       ? 'budgetStartDate must be the first day of a month, such as 2026-01-01: it is ${budgetStartDate}.'
       : ''

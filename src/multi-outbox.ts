@@ -4,17 +4,15 @@ import { withEitherSignal } from './either-signal.ts';
 import { auditLimits } from './engine/audit.ts';
 import type { Engine } from './engine/engine.ts';
 import { type QueueName, queueLeaseName, queueNames } from './engine/work-queue.ts';
-import { functionOf, isList, isMultiOutboxError, MultiOutboxError, shownValue } from './errors.ts';
+import { functionOf, isList, isMultiOutboxError, MultiOutboxError } from './errors.ts';
 import { parseWake } from './fleet/dispatch/request-format.ts';
 import { Fleet } from './fleet/index.ts';
 import { createAudited } from './fleet/messages/audited.ts';
 import { auditedLeases, auditedTenants } from './fleet/messages/audited-face.ts';
 import { createMessages } from './fleet/messages/index.ts';
 import { tenantIdsOf, wholeNumberOf } from './fleet/messages/selection.ts';
-import type { ExamineOptions } from './fleet/operations/doctor.ts';
-import { type HistoryOptions, readHistory } from './fleet/operations/history.ts';
-import { type LeaseInTenantsOptions, leaseInTenants } from './fleet/operations/lease-in-tenants.ts';
-import type { MigrateOptions } from './fleet/operations/migrate.ts';
+import { readHistory } from './fleet/operations/history.ts';
+import { leaseInTenants } from './fleet/operations/lease-in-tenants.ts';
 import { handlePoisoned } from './fleet/operations/poison.ts';
 import { wakeFirst } from './fleet/operations/wake-first.ts';
 import { worstTenants } from './fleet/operations/worst-tenants.ts';
@@ -24,21 +22,27 @@ import { tenantDefinition } from './fleet/tenants/definition.ts';
 import { checkedDirectory, type Directory } from './fleet/tenants/directory-listing.ts';
 import type { WakeOptions } from './fleet/wake-hosts.ts';
 import { createInbox } from './inbox/inbox.ts';
-import { createLeases, type Leases, leaseOptionNames } from './lease/leases.ts';
+import { createLeases, type Leases } from './lease/leases.ts';
 import { runLocalHost } from './local/host.ts';
 import { tickOnce } from './local/tick.ts';
-import type {
-  CloseReport,
-  MultiOutbox,
-  MultiOutboxOptions,
-  TickOptions,
-  WakingCalls,
-} from './multi-outbox-interface.ts';
-import { booleanOf, isOneLine, type NamesOf, optionsOf, signalOf } from './options.ts';
+import {
+  checkedId,
+  checkName,
+  checkScope,
+  doctorNames,
+  historyNames,
+  migrateNames,
+  mostParallel,
+  optionNames,
+  tickNames,
+  withLeasesNames,
+} from './multi-outbox-arguments.ts';
+import type { CloseReport, MultiOutbox, MultiOutboxOptions, WakingCalls } from './multi-outbox-interface.ts';
+import { booleanOf, optionsOf, signalOf } from './options.ts';
 import { createOutbox } from './outbox/outbox.ts';
 import { checkedHandlers, handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
-import { loadSettings, type Settings, settingNames } from './settings.ts';
+import { loadSettings, type Settings } from './settings.ts';
 import { consoleLogger } from './telemetry/console-logger.ts';
 import { LogLimit } from './telemetry/log-limit.ts';
 import { loggerOf, safeLogger, silentLogger } from './telemetry/logger.ts';
@@ -52,33 +56,6 @@ export type {
   TickOptions,
   WakingCalls,
 } from './multi-outbox-interface.ts';
-
-const optionNames: NamesOf<MultiOutboxOptions> = {
-  tenants: true,
-  handlers: true,
-  strategy: true,
-  logger: true,
-  onError: true,
-  onDeadMessage: true,
-  owner: true,
-  actor: true,
-  ...settingNames,
-};
-const tickNames: NamesOf<TickOptions> = { signal: true, onRun: true };
-const withLeasesNames: NamesOf<LeaseInTenantsOptions> = {
-  tenants: true,
-  parallel: true,
-  ...leaseOptionNames,
-};
-const historyNames: NamesOf<HistoryOptions> = { tenant: true, since: true, step: true };
-const migrateNames: NamesOf<MigrateOptions> = {
-  tenants: true,
-  dryRun: true,
-  resume: true,
-  parallel: true,
-  onTenant: true,
-};
-const doctorNames: NamesOf<ExamineOptions> = { tenants: true, parallel: true, onTenant: true };
 
 /**
  * Creates a multi-outbox. It opens each database at the first use.
@@ -356,31 +333,4 @@ export function assembleMultiOutbox(
       await close();
     },
   };
-}
-
-/** Tenants and databases that are worked on at once; more would only wait for each other. */
-const mostParallel = 1_000;
-
-function checkScope(
-  call: string,
-  { tenants, parallel }: { readonly tenants?: readonly string[]; readonly parallel?: number },
-): void {
-  if (tenants !== undefined) tenantIdsOf(call, tenants);
-  if (parallel !== undefined) wholeNumberOf(call, 'parallel', parallel, 1, mostParallel);
-}
-
-function checkName(name: string, given: unknown, most: number): void {
-  if (isOneLine(given, most)) return;
-  throw new MultiOutboxError(
-    'INVALID_CONFIGURATION',
-    `createMultiOutbox: '${name}' must be text of 1 to ${most} characters on one line, got ${shownValue(given)}.`,
-  );
-}
-
-function checkedId(call: string, tenantId: unknown): void {
-  if (typeof tenantId === 'string') return;
-  throw new MultiOutboxError(
-    'INVALID_ARGUMENT',
-    `${call}: a tenant's id must be text, got ${shownValue(tenantId)}.`,
-  );
 }

@@ -7,12 +7,14 @@ import { MultiOutboxError, propertyOf, readable, shownName, shownValue } from '.
 import { type NamesOf, nearestName, objectOf } from './options.ts';
 import { hasFields } from './plain-object.ts';
 import { safeParse } from './safe-parse.ts';
-import { type AnySchema, groups, type SettingMetadata, schema } from './settings/table.ts';
+import type { AnySchema, SettingMetadata } from './settings/setting.ts';
+import { groups, schema } from './settings/table.ts';
 
 export {
   type DurationInput,
   isUnresolvedReference,
   parseDuration,
+  rightNames,
   unresolvedProblem,
 } from './settings/values.ts';
 

@@ -89,7 +89,7 @@ var defaults = {
 var deployed = {
   MULTI_OUTBOX_REGISTRY: registryUrl
   // The directory whose tokens easy-auth.bicep admits.
-  MULTI_OUTBOX_CONSOLE_DIRECTORY: tenant().tenantId
+  MULTI_OUTBOX_CONSOLE_ENTRA_DIRECTORY: tenant().tenantId
   MULTI_OUTBOX_SCHEDULE: '*/${planIntervalSeconds} * * * * *'
   // The interval of the schedule above, by which the app notices a late plan.
   MULTI_OUTBOX_PLAN_INTERVAL: '${planIntervalSeconds}s'

@@ -8,23 +8,24 @@ import type { MultiOutbox } from '../multi-outbox.ts';
 const mostReads = 5;
 
 /**
- * Reads the tenant, and replaces its definition by that of `changeOf`; if another operator has changed it in between, reads it again.
- * Null when `changeOf` wants no change.
+ * Replaces the definition of a tenant that was read by that of `changeOf`; if another operator has changed it since, reads it
+ * again. Null when `changeOf` wants no change.
  * @throws MultiOutboxError as `tenants.get` and `tenants.change`
  */
 export async function changeAsRead<Wanted extends TenantInput | null>(
   tenants: Pick<MultiOutbox['tenants'], 'get' | 'change'>,
-  tenantId: string,
+  read: TenantRecord,
   changeOf: (tenant: TenantRecord) => Wanted,
 ): Promise<TenantRecord | Extract<Wanted, null>> {
+  let tenant = read;
   for (let reads = 1; ; reads++) {
-    const tenant = await tenants.get(tenantId);
     const wanted = changeOf(tenant);
     if (wanted === null) return null as Extract<Wanted, null>;
     try {
       return await tenants.change(wanted, { expectedVersion: tenant.version });
     } catch (error) {
       if (reads === mostReads || !isMultiOutboxError(error, 'TENANT_CHANGED')) throw error;
+      tenant = await tenants.get(tenant.id);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** What an operator may do in the console. The host decides, request by request; the console asks before each handler. */
+import { rightNames } from '../settings.ts';
 
 /**
  * `look`: see everything but what messages contain; errors are without numbers, ids and quoted texts, which may be parts of
@@ -6,7 +7,7 @@
  * wake, pause and replay. `destroy`: what cannot be undone, such as discard and cancel; an edit needs `payload` and `destroy`.
  * `configure`: change a tenant's overrides.
  */
-export const rights = ['look', 'payload', 'act', 'destroy', 'configure'] as const;
+export const rights = rightNames;
 export type Right = (typeof rights)[number];
 
 /** What the console asks about a request. */

@@ -1,5 +1,6 @@
 /** Every setting: its default, its bounds, its environment variable and its meaning. */
 import * as v from 'valibot';
+import { optionalSetting, secretSetting, setting } from './setting.ts';
 import {
   consoleRights,
   count,
@@ -7,54 +8,12 @@ import {
   duration,
   flag,
   schedule,
-  secretText,
   serverPatterns,
   sourceSecrets,
   text,
 } from './values.ts';
 
 const day = 86_400_000;
-
-export interface SettingMetadata {
-  readonly env: string;
-  readonly secret?: true;
-}
-
-export type AnySchema = v.GenericSchema;
-
-/** A setting with a default, which is written as a user would write it. */
-function setting<const Schema extends AnySchema>(
-  env: string,
-  schema: Schema,
-  fallback: v.InferInput<Schema>,
-  meaning: string,
-) {
-  return v.optional(
-    v.pipe(schema, v.metadata({ env } satisfies SettingMetadata), v.description(meaning)),
-    fallback as never,
-  ) as unknown as v.OptionalSchema<Schema, v.InferInput<Schema>>;
-}
-
-/** A setting without a default. */
-function optionalSetting<const Schema extends AnySchema>(
-  env: string,
-  schema: Schema,
-  meaning: string,
-  more: Omit<SettingMetadata, 'env'> = {},
-) {
-  return v.optional(
-    v.pipe(schema, v.metadata({ env, ...more }), v.description(meaning)),
-  ) as unknown as v.OptionalSchema<Schema, undefined>;
-}
-
-/** A setting without a default whose value is never shown. */
-const secretSetting = (env: string, meaning: string, leastLength = 1) =>
-  optionalSetting(
-    env,
-    v.pipe(secretText, v.minLength(leastLength, `must have at least ${leastLength} characters`)),
-    meaning,
-    { secret: true },
-  );
 
 const strategyNames = ['round-robin', 'drain-first', 'priority', 'deadline', 'weighted'] as const;
 
@@ -275,8 +234,8 @@ export const groups = {
       'off',
       "Function app: who may open the console at `/api/console/`. 'entra': whoever App Service authentication has signed in, by app roles; 'key': whoever has a function key.",
     ),
-    consoleDirectory: optionalSetting(
-      'CONSOLE_DIRECTORY',
+    consoleEntraDirectory: optionalSetting(
+      'CONSOLE_ENTRA_DIRECTORY',
       directoryId,
       "Function app: the id of the Entra ID directory whose app roles the console of 'entra' counts; it needs one.",
     ),
@@ -289,7 +248,6 @@ export const groups = {
     consoleSecret: secretSetting(
       'CONSOLE_SECRET',
       "Function app: signs the cookies of the console of 'key'; at least 32 random characters, the same for all instances. Another value signs everybody out.",
-      32,
     ),
   }),
   receive: v.strictObject({

@@ -118,8 +118,8 @@ export const sourceSecrets = v.pipe(
   v.transform((sources) => Object.fromEntries(sources) as Record<string, string>),
 );
 
-/** The rights of the console. */
-const rightNames = ['look', 'payload', 'act', 'destroy', 'configure'] as const;
+/** The rights of the console; src/console/rights.ts says what each allows. */
+export const rightNames = ['look', 'payload', 'act', 'destroy', 'configure'] as const;
 type RightName = (typeof rightNames)[number];
 const isRight = (name: string): name is RightName => rightNames.some((right) => right === name);
 

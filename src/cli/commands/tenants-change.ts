@@ -29,11 +29,15 @@ export function tenantsChangeCommand(tenants: Command, run: Runner): void {
         if (values.size === 0 && tag === undefined && untag.length === 0)
           throw new UsageError('No change was given; --help lists the fields that you can change.');
         const multiOutbox = await session.open();
-        const changed = await changeAsRead(multiOutbox.tenants, id, (record) => {
-          const { tags = {}, ...tenant } = definitionOf(record);
-          const kept = Object.fromEntries(Object.entries(tags).filter(([key]) => !untag.includes(key)));
-          return tenantWith({ ...tenant, tags: kept }, values, tag);
-        });
+        const changed = await changeAsRead(
+          multiOutbox.tenants,
+          await multiOutbox.tenants.get(id),
+          (record) => {
+            const { tags = {}, ...tenant } = definitionOf(record);
+            const kept = Object.fromEntries(Object.entries(tags).filter(([key]) => !untag.includes(key)));
+            return tenantWith({ ...tenant, tags: kept }, values, tag);
+          },
+        );
         await session.show({ tenant: changed }, () => `Changed tenant ${id}.`);
       }),
     );

@@ -148,7 +148,7 @@ function taker(
       const after = tenantDefinition(tenantWith(before, values, tags), { embedded });
       return isDeepStrictEqual(after, tenantDefinition(before, { embedded })) ? null : after;
     };
-    const changed = dryRun ? changeOf(known) : await changeAsRead(tenants, id, changeOf);
+    const changed = dryRun ? changeOf(known) : await changeAsRead(tenants, known, changeOf);
     return changed === null ? 'unchanged' : 'changed';
   };
 }

@@ -56,7 +56,7 @@ export function entraAccess({ basePath, directory, env = process.env }: EntraAcc
   if (directory === undefined) {
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      "The console is set to 'entra', but it does not know whose roles count: set MULTI_OUTBOX_CONSOLE_DIRECTORY to the id of the Entra ID directory of this app.",
+      "The console is set to 'entra', but it does not know whose roles count: set MULTI_OUTBOX_CONSOLE_ENTRA_DIRECTORY to the id of the Entra ID directory of this app.",
     );
   }
   return (request, { right, route }) => {

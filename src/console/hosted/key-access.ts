@@ -21,7 +21,7 @@ const cookieName = '__Host-multi-outbox-console';
 /** Long enough for one trouble. Whoever has lost the key is out after it. */
 const sessionMs = 3_600_000;
 /** As many characters as 16 random bytes have in hex. */
-export const leastSecret = 32;
+const leastSecret = 32;
 
 export interface KeyAccessOptions {
   /** Signs the cookies; at least 32 characters. All instances have the same; another one ends all sessions. */

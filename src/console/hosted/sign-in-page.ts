@@ -1,5 +1,6 @@
 /** The only page that a stranger gets: a form for the key. It is one document without files, and shows nothing of the app. */
 import { createHash } from 'node:crypto';
+import { contentSecurityPolicy } from '../security-headers.ts';
 
 const style = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -39,17 +40,7 @@ const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).di
 export function signInPage(signInPath: string): { readonly document: string; readonly policy: string } {
   const script = scriptOf(signInPath);
   return {
-    policy: [
-      "default-src 'none'",
-      `script-src ${hashOf(script)}`,
-      `style-src ${hashOf(style)}`,
-      "connect-src 'self'",
-      "base-uri 'none'",
-      "form-action 'none'",
-      "frame-ancestors 'none'",
-      "require-trusted-types-for 'script'",
-      "trusted-types 'none'",
-    ].join('; '),
+    policy: contentSecurityPolicy(`script-src ${hashOf(script)}`, `style-src ${hashOf(style)}`),
     document: `<!doctype html>
 <html lang="en">
 <head>

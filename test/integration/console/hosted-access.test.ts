@@ -145,7 +145,7 @@ test.each<[string, [string, string][], boolean]>([
 
 test('S4: without the directory of the app any directory’s roles would count, so there is no console', () => {
   const without = () => entraAccess({ basePath, directory: undefined, env: enabled });
-  expect(without).toThrow(/MULTI_OUTBOX_CONSOLE_DIRECTORY/);
+  expect(without).toThrow(/MULTI_OUTBOX_CONSOLE_ENTRA_DIRECTORY/);
 });
 
 test('S4: whoever is signed in without a role is refused, and is not sent to sign in again', async () => {

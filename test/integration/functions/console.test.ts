@@ -22,7 +22,7 @@ const byKey = {
 const directory = '11111111-2222-4333-8444-abcdefabcdef';
 const byEntra = {
   MULTI_OUTBOX_CONSOLE: 'entra',
-  MULTI_OUTBOX_CONSOLE_DIRECTORY: directory,
+  MULTI_OUTBOX_CONSOLE_ENTRA_DIRECTORY: directory,
   WEBSITE_AUTH_ENABLED: 'True',
 };
 
@@ -153,10 +153,15 @@ test.each<[string, Record<string, string>, RegExp]>([
   ],
   [
     'entra without the directory of the app',
-    { ...byEntra, MULTI_OUTBOX_CONSOLE_DIRECTORY: '' },
-    /MULTI_OUTBOX_CONSOLE_DIRECTORY/,
+    { ...byEntra, MULTI_OUTBOX_CONSOLE_ENTRA_DIRECTORY: '' },
+    /MULTI_OUTBOX_CONSOLE_ENTRA_DIRECTORY/,
   ],
   ['key without a secret', { MULTI_OUTBOX_CONSOLE: 'key' }, /MULTI_OUTBOX_CONSOLE_SECRET/],
+  [
+    'key with a short secret',
+    { MULTI_OUTBOX_CONSOLE: 'key', MULTI_OUTBOX_CONSOLE_SECRET: 'short' },
+    /at least 32 random characters/,
+  ],
 ])(
   'S4: %s: the console answers nobody, says why in the log, and the rest of the app works',
   async (_, settings, why) => {

@@ -41,7 +41,7 @@ export function describeValues(evaluated: () => Evaluated): void {
       zoneRedundant: 'true',
       registrySku: "'S0'",
       alwaysReady: "[{ name: 'http', instanceCount: 1 }]",
-      openPaths: "['api/health/live']",
+      openPaths: "['api/health/live', '/API/console']",
       budgetStartDate: "'2026-13-01'",
       entraClientId: "'55555555-5555-5555-5555-555555555555'",
     });
@@ -52,6 +52,7 @@ export function describeValues(evaluated: () => Evaluated): void {
       'registrySku S0 cannot be spread over zones',
       'alwaysReady needs at least two instances',
       'openPaths must begin with a slash',
+      'openPaths must not contain /api/console',
       'budgetStartDate must be the first day of a month',
       'entraAllowedClientIds is empty, which would admit every application of the directory',
     ]) {

@@ -85,7 +85,7 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ],
   ['fleet/', `(fleet|queue|lease|telemetry)/|${base}`],
   [
-    '(local/|health/|multi-outbox(-interface)?\\.ts|index\\.ts)',
+    '(local/|health/|multi-outbox(-interface|-arguments)?\\.ts|index\\.ts)',
     `(local|health|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|require-supported-node\\.ts|${base}`,
   ],
   // Tests of a user's own run on the embedded engine, with a clock that can be set.

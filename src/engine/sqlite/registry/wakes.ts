@@ -3,7 +3,7 @@ import type { ChooseWoken, TenantRecord, Woken } from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { nextNumber } from '../integers.ts';
 import { wholeMs } from '../time.ts';
-import { isDeferred, inFlight as isInFlight } from './choice.ts';
+import { isDeferred, isInFlight } from './choice.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 
 type Choice = Omit<Woken, 'durable'>;
