@@ -103,7 +103,7 @@ function LastError({ tenant, asOf }: PartProps) {
   );
 }
 
-function LongestWait({ schedule, asOf }: { schedule: TenantRecord['schedule']; asOf: Date }) {
+function LongestWait({ schedule, asOf }: { schedule: Json<TenantDetails>['schedule']; asOf: Date }) {
   const { longestWaitMs, longestWaitUtc } = schedule;
   if (longestWaitMs === null) return <>–</>;
   return (
