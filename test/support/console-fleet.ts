@@ -40,6 +40,7 @@ const regions = ['eu', 'us', 'apac'];
 function handlers(): Handler[] {
   return [
     defineHandler({ topic: 'orders', handle() {} }),
+    defineHandler({ topic: 'reports', handle: () => new Promise((resolve) => setTimeout(resolve, 30)) }),
     defineHandler({
       topic: 'invoices',
       handle(message) {
