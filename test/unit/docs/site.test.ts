@@ -1,4 +1,4 @@
-/** The documentation site (docs/.site): its check of links, and that it takes every document. `npm run site` makes it. */
+/** The documentation site (docs/site): its check of links, and that it takes every document. `npm run site` makes it. */
 import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import path from 'node:path';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { root } from '../../support/documents.ts';
 
-const folder = path.join(root, 'docs/.site');
+const folder = path.join(root, 'docs/site');
 
 let site: string;
 beforeEach(() => {
