@@ -168,13 +168,36 @@ export function describeError(error: unknown): { code: string; message: string }
   return { code: 'INTERNAL', message: boundedLine(isError(error) ? `${errorName(error)}: ${text}` : text) };
 }
 
+const ignore = () => {};
+const { then } = Promise.prototype;
+
+/**
+ * Returns a promise that keeps the contract of promises for a value that a foreign function returned: a thenable of any
+ * kind, or a promise with a `then` of its own.
+ */
+export function adopted(returned: unknown): Promise<unknown> {
+  if (!types.isPromise(returned)) return new Promise((resolve) => resolve(returned));
+  const isPlain =
+    Object.getPrototypeOf(returned) === Promise.prototype &&
+    !Object.hasOwn(returned, 'then') &&
+    !Object.hasOwn(returned, 'constructor');
+  if (isPlain) return returned;
+  try {
+    // Its own `then` may pass no rejection on, and Node ends the process for one that nobody handles.
+    then.call(returned, ignore, ignore);
+  } catch {
+    // Its constructor cannot be read.
+  }
+  return new Promise((resolve) => resolve(returned));
+}
+
 /**
  * Ignores the rejection of a promise that a foreign function returned although no promise was expected from it, or
  * passes it on. Node would end the process for an unhandled rejection.
  */
-export function ignoreRejection(returned: unknown, onRejected: (error: unknown) => void = () => {}): void {
+export function ignoreRejection(returned: unknown, onRejected: (error: unknown) => void = ignore): void {
   if (typeof returned !== 'object' || returned === null) return;
-  new Promise((resolve) => resolve(returned)).catch(onRejected);
+  adopted(returned).catch(onRejected);
 }
 
 /**
@@ -249,7 +272,7 @@ function boundedLine(given: string): string {
     text.length > longestLine
       ? `${text.slice(0, longestLine - longestEnd - 1)}…${text.slice(-longestEnd)}`
       : text;
-  return kept.replace(/\s*[\n\r\u2028\u2029]\s*/g, ' ');
+  return kept.replace(/\s*[\n\v\f\r\u0085\u2028\u2029]\s*/g, ' ');
 }
 
 /** Characters of a tenant's id. */

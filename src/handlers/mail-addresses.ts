@@ -15,21 +15,20 @@ const domain = String.raw`(?:(?:[\w.-]|(?![\0-\x7f])[\p{L}\p{N}\p{M}])+|\[[\w:.]
 const address = `(${atom}@${domain})`;
 const comment = String.raw`\([^()@]*\)`;
 const quoted = String.raw`"(?:[^"\\]|\\.)*"`;
+/** A quoted part; one that is not closed takes the rest of the text, which is then not a mailbox. */
+const quotedToken = String.raw`"(?:[^"\\]|\\[^])*(?:"|\\?$)`;
 /** A name before an address in angle brackets: quoted parts, comments and words. */
 const name = `(?:${quoted}|${comment}|[^"<>()@:\\\\])*`;
-const mailbox = new RegExp(
-  String.raw`^\s*(?:${name}<\s*${address}\s*>|${address})\s*(?:${comment}\s*)?$`,
-  'u',
-);
+const mailbox = new RegExp(String.raw`^(?:${name}<\s*${address}\s*>|${address})\s*(?:${comment}\s*)?$`, 'u');
 /** `Name: a@example.com, b@example.com;` is a group. */
 const groupName = /^[^"<>()@:,;]+:/;
-const tokens = new RegExp(String.raw`${quoted}|\([^()]*\)|[,;]|[^",;(]+|["(]`, 'gu');
+const tokens = new RegExp(String.raw`${quotedToken}|\([^()]*\)|[,;]|[^",;(]+|\(`, 'gu');
 
 /** The mailboxes of a list such as `Ann <ann@example.com>, bob@example.com`; null if any part of it is not a mailbox. */
 export function readAddresses(text: string, parse: ParseAddresses): Address[] | null {
   const expected: string[] = [];
   for (const part of partsOf(text)) {
-    const found = mailbox.exec(part.replace(groupName, ''));
+    const found = mailbox.exec(part.replace(groupName, '').trim());
     if (found === null) return null;
     expected.push(found[1] ?? found[2]!);
   }

@@ -3,6 +3,7 @@ import type { Address, SendMailOptions } from 'nodemailer';
 import { optional } from '../optional-package.ts';
 import { type HandlerContext, type Message, PermanentError } from '../queue/handler.ts';
 import type { EmailPayload } from './email-schema.ts';
+import { fieldsOnce } from './fields-once.ts';
 import { type ParseAddresses, readAddresses } from './mail-addresses.ts';
 
 /**
@@ -10,14 +11,15 @@ import { type ParseAddresses, readAddresses } from './mail-addresses.ts';
  * so that mail systems and people can recognise a duplicate.
  *
  * @param fallbackFrom the sender when the payload names none
- * @throws PermanentError when an address is invalid; a plain Error when the sender is missing, because the settings and
+ * @throws PermanentError when an address is invalid or a field is there twice; a plain Error when the sender is missing, because the settings and
  *   not the message are then wrong
  */
 export async function composeMail(
-  { messageId, data }: Message<EmailPayload>,
+  { messageId, payload, data }: Message<EmailPayload>,
   context: HandlerContext,
   fallbackFrom: string | undefined,
 ): Promise<SendMailOptions> {
+  fieldsOnce(payload);
   const { default: parse } = await optional('nodemailer', () => import('nodemailer/lib/addressparser'));
 
   function read(field: string, value: string | readonly string[] | null | undefined): Address[] {

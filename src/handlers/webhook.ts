@@ -1,14 +1,8 @@
-import { jsonMembers, repeatedName } from '../engine/json-text.ts';
 import type { ResolveHost } from '../host-resolver.ts';
 import { type NamesOf, optionsOf } from '../options.ts';
-import {
-  defineHandler,
-  type Handler,
-  type HandlerContext,
-  type Message,
-  PermanentError,
-} from '../queue/handler.ts';
+import { defineHandler, type Handler, type HandlerContext, type Message } from '../queue/handler.ts';
 import type { DurationInput } from '../settings.ts';
+import { fieldsOnce } from './fields-once.ts';
 import { settleResponse } from './webhook-outcome.ts';
 import type { SendWebhook, WebhookRequest } from './webhook-request.ts';
 import { type WebhookPayload, webhookPayload } from './webhook-schema.ts';
@@ -97,8 +91,10 @@ async function webhookRequest(
   { idempotencyKey, tenant, trace }: HandlerContext,
   secrets: readonly string[],
 ): Promise<WebhookRequest> {
+  const written = fieldsOnce(payload).find(({ name }) => name === 'body')?.value;
   const isText = typeof data.body === 'string';
-  const body = isText ? (data.body as string) : bodyText(payload);
+  // As its producer wrote it: numbers would lose digits.
+  const body = isText ? (data.body as string) : written;
   const { 'content-type': ownType, ...ownHeaders } = data.headers ?? {};
   const contentType = ownType ?? (isText ? 'text/plain; charset=utf-8' : 'application/json');
   const now = new Date();
@@ -118,18 +114,6 @@ async function webhookRequest(
       ...traceHeaders(trace),
     },
   };
-}
-
-/** The JSON of the field `body`, as its producer wrote it; undefined without the field. */
-function bodyText(payload: string): string | undefined {
-  const members = jsonMembers(payload);
-  const repeated = repeatedName(members);
-  if (repeated !== undefined) {
-    throw new PermanentError(
-      'The payload contains a field twice, so the handler cannot know which value to send; enqueue a payload with each field once.',
-    );
-  }
-  return members.find(({ name }) => name === 'body')?.value;
 }
 
 /** Passes the producer's trace context on, unless it is not valid in a header. */

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { exactDuration } from '../duration-text.ts';
 import type { ClaimedMessage, Outcome } from '../engine/message.ts';
-import { errorLabel, errorName, errorText, MultiOutboxError } from '../errors.ts';
+import { adopted, errorLabel, errorName, errorText, MultiOutboxError } from '../errors.ts';
 import { guardedSignal } from '../guarded-signal.ts';
 import { stackFrames } from '../telemetry/error-stack.ts';
 import type { AttemptFailure, AttemptTrace, RunTrace } from '../telemetry/spans.ts';
@@ -77,8 +77,7 @@ export class Attempt {
     this.#trace = this.#setting.trace?.attempt(this.message);
     try {
       const given = this.#trace ? this.#trace.call(() => this.#call()) : this.#call();
-      // A thenable may break the Promise contract; a promise resolved with it cannot.
-      if (isThenable(given)) answer = Promise.resolve(given);
+      if (isThenable(given)) answer = adopted(given);
     } catch (error) {
       this.#fail(error);
       return;

@@ -98,12 +98,16 @@ class Ledgers {
     }
   }
 
-  /** Messages that are not settled. */
+  /** Messages that are not settled. The inboxes come first: a message's own one appears in the outbox when it leaves the inbox. */
   async #open(): Promise<number> {
     const { multiOutbox, tenantIds } = this.#scene.fleet;
-    const queues = tenantIds.flatMap((id) => [multiOutbox.inbox(id), multiOutbox.outbox(id)]);
-    const statistics = await Promise.all(queues.map((queue) => queue.statistics()));
-    return statistics.reduce((sum, { ready, claimed }) => sum + ready + claimed, 0);
+    let open = 0;
+    for (const queue of ['inbox', 'outbox'] as const)
+      for (const id of tenantIds) {
+        const { ready, claimed } = await multiOutbox[queue](id).statistics();
+        open += ready + claimed;
+      }
+    return open;
   }
 
   async #buried(host: Program): Promise<void> {

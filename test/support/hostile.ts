@@ -52,3 +52,34 @@ export const hostileValues: Readonly<Record<string, () => unknown>> = {
   'a symbol': () => Symbol('thrown'),
   nothing: () => undefined,
 };
+
+/** Promises that foreign code can return, each with something of its own that throws. */
+export const hostilePromises: Readonly<Record<string, () => unknown>> = {
+  'a promise whose own then throws': () => withThen(Promise.resolve()),
+  'a rejected promise whose own then throws': () => withThen(Promise.reject(new Error('refused'))),
+  'a promise whose then can be read once': () => {
+    let reads = 0;
+    const get = () => {
+      if (++reads > 1) throw new Error('reading then failed');
+      return Promise.prototype.then;
+    };
+    return Object.defineProperty(Promise.resolve(), 'then', { get });
+  },
+  'a promise of a class whose then throws': () =>
+    new (class extends Promise<void> {
+      // biome-ignore lint/suspicious/noThenProperty: a promise that misbehaves is the point
+      override then(): never {
+        throw new Error('broken then');
+      }
+    })((resolve) => resolve()),
+  'a promise whose constructor throws': () =>
+    Object.defineProperty(Promise.resolve(), 'constructor', throwing('constructor')),
+};
+
+function withThen(promise: Promise<unknown>): unknown {
+  const own = () => {
+    throw new Error('broken then');
+  };
+  // biome-ignore lint/suspicious/noThenProperty: a promise that misbehaves is the point
+  return Object.assign(promise, { then: own });
+}

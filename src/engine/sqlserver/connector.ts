@@ -67,7 +67,9 @@ const bareNameMs = 2_000;
  * Look-ups of the operating system, for all servers of the process. They leave threads for those of other code. Names
  * without a dot are apart, because no tenant's own zone can make one wait.
  */
-const systemLookups = { bare: new Semaphore(1), dotted: new Semaphore(1) };
+const systemLookups = { bare: new Semaphore(1), dotted: new Semaphore(2) };
+/** By the name, so that a name that nobody answers for has one place, however many callers and tenants ask for it. */
+const lookedUp = new Map<string, SystemLookUp>();
 
 /**
  * Windows and macOS choose name servers by rules of their own (VPNs, private zones), so there only the operating system
@@ -110,11 +112,51 @@ async function addressesBySystem(
   isBare: boolean,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const lookups = isBare ? systemLookups.bare : systemLookups.dotted;
-  // A look-up that is no longer waited for still holds its thread.
-  const lookUp = () => lookups.use(() => dns.promises.lookup(host, { all: true }), signal);
-  const found = await unlessAborted(lookUp, signal);
-  return found.map(({ address }) => address);
+  const lookUp =
+    lookedUp.get(host) ?? new SystemLookUp(host, isBare ? systemLookups.bare : systemLookups.dotted);
+  return lookUp.wait(signal);
+}
+
+/** One look-up for all who ask for the name meanwhile. */
+class SystemLookUp {
+  readonly #host: string;
+  readonly #answer: Promise<readonly string[]>;
+  readonly #left = new AbortController();
+  #hasBegun = false;
+  #callers = 0;
+
+  constructor(host: string, lookups: Semaphore) {
+    this.#host = host;
+    this.#answer = lookups
+      .use(() => {
+        this.#hasBegun = true;
+        return dns.promises.lookup(host, { all: true });
+      }, this.#left.signal)
+      .then((found) => found.map(({ address }) => address))
+      .finally(() => this.#forget());
+    lookedUp.set(host, this);
+  }
+
+  async wait(signal: AbortSignal): Promise<readonly string[]> {
+    this.#callers++;
+    try {
+      return await unlessAborted(() => this.#answer, signal);
+    } finally {
+      this.#callers--;
+      this.#leaveQueue();
+    }
+  }
+
+  /** One that has begun holds its thread until it ends, and answers whoever asks until then. */
+  #leaveQueue(): void {
+    if (this.#callers > 0 || this.#hasBegun) return;
+    this.#forget();
+    this.#left.abort();
+  }
+
+  #forget(): void {
+    if (lookedUp.get(this.#host) === this) lookedUp.delete(this.#host);
+  }
 }
 
 async function open(address: string, port: number, signal: AbortSignal): Promise<Socket> {

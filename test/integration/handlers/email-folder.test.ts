@@ -59,6 +59,15 @@ test('a mail becomes one file with all that it says', async () => {
   expect(attached!.headers.get('content-disposition')).toMatch(/^attachment; filename/);
 });
 
+test('Q15: a payload that has its recipients twice is Dead, and no mail is written', async () => {
+  const payload = '{"to":"ann@example.com","to":"bob@example.com","text":"Hi"}';
+  expect(await attemptOnce(handler(), payload)).toMatchObject({
+    kind: 'dead',
+    error: expect.stringContaining('a field twice'),
+  });
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 test('the first mail works without any setting', async () => {
   const messageId = randomUUID();
   expect(await attemptOnce(handler(), { to: 'ann@example.com', text: 'Hi' }, { messageId })).toEqual({

@@ -74,6 +74,16 @@ describe('what the receiver gets', () => {
     expect(receiver.received).toEqual([]);
   });
 
+  test.each([
+    ['the URL', (origin: string) => `{"url":"https://elsewhere.example","url":"${origin}","body":"text"}`],
+    ['a header', (origin: string) => `{"url":"${origin}","headers":{"x-a":"1","x-a":"2"},"body":"text"}`],
+  ])('Q15: a payload that has %s twice is Dead, also with a text as its body', async (_, payload) => {
+    await using receiver = await startReceiver(answering(200));
+    const outcome = await attemptOnce(handler, payload(receiver.origin));
+    expect(outcome).toMatchObject({ kind: 'dead', error: expect.stringContaining('a field twice') });
+    expect(receiver.received).toEqual([]);
+  });
+
   test('a missing body and null differ', async () => {
     await using receiver = await startReceiver(answering(200));
     await attemptOnce(handler, { url: receiver.origin });

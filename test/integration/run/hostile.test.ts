@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { safeLogger } from '../../../src/telemetry/logger.ts';
 import { listDead } from '../../support/dead-letters.ts';
-import { hostileValues } from '../../support/hostile.ts';
+import { hostilePromises, hostileValues } from '../../support/hostile.ts';
 import { message, messages, orders, run } from '../../support/queue-run.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -38,6 +38,10 @@ describe('D3: what foreign code throws or returns affects only its own message',
 
   test.each(hostile)('%s, as the reason of a rejection', async (_, make) => {
     expect(await tenMessages(() => Promise.reject(make()))).toMatchObject(onlyOneFailed);
+  });
+
+  test.each(Object.entries(hostilePromises))('%s, returned by a handler', async (_, make) => {
+    expect(await tenMessages(make)).toMatchObject(onlyOneFailed);
   });
 
   test.each(hostile)('%s, returned by a validator as its result', async (_, make) => {

@@ -3,7 +3,12 @@ import type { HandlerContext, Message } from '../../../src/queue/handler.ts';
 
 /** The addresses to which email.send would send, or the error that makes the message Dead. */
 async function recipients(to: string | string[]): Promise<unknown> {
-  const message = { messageId: 'm', data: { to, text: 'Hi' } } as Message<unknown> as Message<never>;
+  const data = { to, text: 'Hi' };
+  const message = {
+    messageId: 'm',
+    payload: JSON.stringify(data),
+    data,
+  } as Message<unknown> as Message<never>;
   const context = { tenant: { id: 'acme' }, idempotencyKey: 'acme:m' } as HandlerContext;
   try {
     const mail = await composeMail(message, context, 'shop@example.com');
@@ -78,4 +83,6 @@ test.each([
 test('a text of 200,000 characters is read in time that grows with its length', async () => {
   for (const piece of ['a@', '(', '"', '<', 'a ', 'a:', '\\', 'a@x.com ', '()', '"a"'])
     expect(await recipients(piece.repeat(100_000))).toBe('PermanentError');
+  expect(await recipients(`${' '.repeat(200_000)}x`)).toBe('PermanentError');
+  expect(await recipients(`"${'\\"'.repeat(100_000)}`)).toBe('PermanentError');
 });

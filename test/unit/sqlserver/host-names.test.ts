@@ -141,3 +141,37 @@ test('D8: a dotted name for which the operating system waits does not delay name
   end([]);
   await slow;
 }, 30_000);
+
+test('D8: a dotted name for which the operating system waits does not delay other dotted names, and is looked up once for all', async () => {
+  const { promise: never, resolve: end } = Promise.withResolvers<readonly string[]>();
+  const system = systemAnswers(() =>
+    system.mock.calls.at(-1)![0] === 'slow.test' ? never : Promise.resolve(['192.0.2.7']),
+  );
+  await using names = await startNameServer(() => []);
+  const resolve = hostResolver({ servers: [names.address] });
+  const { signal } = new AbortController();
+  const slow = Array.from({ length: 5 }, () => addressesOf('slow.test', signal, resolve));
+  await until('the system is asked', () => system.mock.calls.length > 0);
+  expect(await addressesOf('sales.test', signal, resolve)).toEqual(['192.0.2.7']);
+  expect(system.mock.calls.map(([host]) => host)).toEqual(['slow.test', 'sales.test']);
+  end(['192.0.2.8']);
+  expect(await Promise.all(slow)).toEqual(Array(5).fill(['192.0.2.8']));
+}, 30_000);
+
+test('D8: a name whose callers have given up before its turn is not looked up', async () => {
+  const { promise: never, resolve: end } = Promise.withResolvers<readonly string[]>();
+  const system = systemAnswers(() => never);
+  await using names = await startNameServer(() => []);
+  const resolve = hostResolver({ servers: [names.address] });
+  const { signal } = new AbortController();
+  const slow = ['slow-1.test', 'slow-2.test'].map((name) => addressesOf(name, signal, resolve));
+  await until('the system is asked for both', () => system.mock.calls.length === 2);
+  const givenUp = new AbortController();
+  const third = addressesOf('third.test', givenUp.signal, resolve).catch((error: unknown) => error);
+  await until('the name server is asked', () => names.asked.length === 3);
+  givenUp.abort('given up');
+  expect(await third).toBe('given up');
+  end([]);
+  await Promise.all(slow);
+  expect(system.mock.calls.map(([host]) => host)).toEqual(['slow-1.test', 'slow-2.test']);
+}, 30_000);

@@ -14,6 +14,30 @@ test('S1: a text that was changed after the error was made is not taken for fram
   expect(stackFrames(error)).not.toContain('4711');
 });
 
+test('S1: a former text whose lines begin like frames is not taken for frames', () => {
+  const error = new Error('first\n    at card 4711\n    at 4711');
+  error.message = 'other';
+  expect(stackFrames(error)).toMatch(/^at .*error-stack\.test/);
+  expect(stackFrames(error)).not.toContain('4711');
+});
+
+test('S1: every form of a frame is kept', () => {
+  const frames = [
+    'at new Shop (file:///app/shop.js:1:2)',
+    'at async Shop.send [as deliver] (/app/with blank/shop.js:10:20)',
+    'at C:\\app\\shop.js:1:2',
+    'at node:internal/timers:605:17',
+    'at async Promise.all (index 0)',
+    'at Array.map (<anonymous>)',
+    'at JSON.parse (native)',
+    'at eval (eval at run (/app/run.js:1:2), <anonymous>:1:7)',
+  ];
+  const error = Object.assign(new Error('text'), {
+    stack: `Error: text\n${frames.map((frame) => `    ${frame}`).join('\n')}`,
+  });
+  expect(stackFrames(error)).toBe(frames.join(' | '));
+});
+
 test.each(Object.entries(hostileValues))('%s has no frames, or harmless ones', (_, value) => {
   expect(() => stackFrames(value())).not.toThrow();
 });
