@@ -65,7 +65,7 @@ export class Session {
     return settingsInForce(this.given);
   }
 
-  /** Whether tenant databases are files that this program can create. */
+  /** Whether the registry is a file, so that tenants are too, unless they name a server. */
   get embedded(): boolean {
     return isEmbedded(this.settings.registry);
   }

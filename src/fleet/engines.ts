@@ -14,15 +14,16 @@ export function absoluteRegistry(registryUrl: string, folder: string): string {
   return `sqlite:${path.resolve(folder, file)}`;
 }
 
-/** True when the databases are files that this program can create. */
+/** True when the registry is a file or in memory. Its tenants' databases are files, unless they name a server. */
 export function isEmbedded(registryUrl: string): boolean {
   return registryUrl.startsWith('sqlite:');
 }
 
 /**
- * Creates the engine that a registry URL names. It loads only that engine's modules, so that a process with one kind
- * of database does not load the other.
- * @param onServers whether tenants of a registry in memory may be on servers
+ * Creates the engine that a registry URL names. A registry on SQL Server has only tenants on servers; one in a file or in
+ * memory may have tenants of both kinds, because it can list a tenant on a server at any time. The driver of SQL Server is
+ * loaded by the first connection.
+ * @param onServers whether tenants of a registry in memory may be on servers; without them their engine is not loaded
  * @param folder where the relative paths of tenants' files begin, for a registry in memory; default: the working
  *   directory
  * @throws MultiOutboxError INVALID_CONFIGURATION
@@ -37,13 +38,15 @@ export async function engineFor(
   }: { onServers?: boolean; folder?: string } & Pick<SqlServerEngineOptions, 'onDiscard'> = {},
 ): Promise<Engine> {
   const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
+  const mixed = async (embedded: Engine) => {
+    const { MixedEngine } = await import('./mixed-engine.ts');
+    return new MixedEngine(embedded, await sqlServerEngine(undefined, settings, onDiscard));
+  };
   if (registryUrl === memoryRegistry) {
     const embedded = await sqliteEngine(':memory:', settings, folder);
-    if (!onServers) return embedded;
-    const { MemoryEngine } = await import('./memory-engine.ts');
-    return new MemoryEngine(embedded, await sqlServerEngine(undefined, settings, onDiscard));
+    return onServers ? mixed(embedded) : embedded;
   }
-  if (scheme === 'sqlite' && rest) return sqliteEngine(path.resolve(rest), settings);
+  if (scheme === 'sqlite' && rest) return mixed(await sqliteEngine(path.resolve(rest), settings));
   if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings, onDiscard);
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',

@@ -100,13 +100,9 @@ const changes: readonly Change[] = [
     file: 'moved/a.db',
   },
   {
-    change: 'given other credentials',
+    change: 'given other overrides',
     apply: (admin) =>
-      admin.tenants.change({
-        id: 'a',
-        database: 'tenants/a.db',
-        auth: { kind: 'setting', name: 'NEW_SECRET' },
-      }),
+      admin.tenants.change({ id: 'a', database: 'tenants/a.db', overrides: { concurrency: 1 } }),
     id: 'a',
     file: 'tenants/a.db',
   },

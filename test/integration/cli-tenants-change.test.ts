@@ -1,17 +1,18 @@
 import type { TenantRecord } from '../../src/engine/registry.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
 
+const env = { ACME_DB: 'Server=sql.example.net;User Id=u;Password=p' };
 let folder: CliFolder;
 beforeEach(async () => {
   folder = cliFolder();
   const fields =
     '--priority 7 --sla 60 --batch-size 10 --tag plan=gold --tag region=eu --auth-setting ACME_DB';
-  await folder.json(['tenants', 'add', 'acme', ...fields.split(' ')]);
+  await folder.json(['tenants', 'add', 'acme', ...fields.split(' ')], { env });
 });
 afterEach(() => folder.remove());
 
 const change = async (...options: string[]) =>
-  (await folder.json<{ tenant: TenantRecord }>(['tenants', 'change', 'acme', ...options])).tenant;
+  (await folder.json<{ tenant: TenantRecord }>(['tenants', 'change', 'acme', ...options], { env })).tenant;
 
 test('F1: given fields change, the others keep their values', async () => {
   const changed = await change('--priority', '8', '--concurrency', '3', '--tag', 'plan=silver');

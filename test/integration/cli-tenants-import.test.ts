@@ -10,7 +10,8 @@ afterEach(() => folder.remove());
 const file = 'tenants.csv';
 const importing = (text: string, ...options: string[]) => {
   folder.write(file, text);
-  return folder.cli(['tenants', 'import', file, '--json', ...options]);
+  const env = { ACME_DB: 'Server=sql.example.net;Database=acme;User Id=u;Password=p' };
+  return folder.cli(['tenants', 'import', file, '--json', ...options], { env });
 };
 const report = ({ stdout }: CliResult) => JSON.parse(stdout);
 const tenants = async () => (await folder.json<{ tenants: { id: string }[] }>(['tenants', 'list'])).tenants;
@@ -37,7 +38,7 @@ test('every column is a field; empty cells, blank lines, a BOM and CRLF are read
     },
     { id: 'birch', database: 'tenants/birch.db', priority: 0, tags: {}, overrides: {} },
   ]);
-  // The imported tenants' databases were created as well.
+  // The tenant's file was created as well; a database on a server is not touched.
   await folder.json(['enqueue', 'birch', 'note', 'x']);
 });
 

@@ -28,24 +28,19 @@ test('F1: tenants add on a fresh folder creates the registry, the tenant and its
 });
 
 test('F1: tenants add takes every field of a tenant, and show and list give them back', async () => {
+  const env = { BETA_DB: 'Server=sql.example.net;User Id=u;Password=p' };
   const fields =
-    '--database files/b.db --auth-setting BETA_DB --schema outbox --priority 7 --weight 2.5 --sla 60 --batch-size 10 --concurrency 3 --idle-ceiling 5m';
-  const added = await folder.json<Added>([
-    'tenants',
-    'add',
-    'beta',
-    ...fields.split(' '),
-    '--tag',
-    'plan=gold',
-    '--tag',
-    'note=a=b',
-  ]);
+    '--database sales --auth-setting BETA_DB --schema outbox --priority 7 --weight 2.5 --sla 60 --batch-size 10 --concurrency 3 --idle-ceiling 5m';
+  const tags = ['--tag', 'plan=gold', '--tag', 'note=a=b'];
+  const added = await folder.json<Added>(['tenants', 'add', 'beta', ...fields.split(' '), ...tags], { env });
   expect(added.registryCreated).toBe(true);
-  expect(added.migration).toMatchObject({ from: 0 });
+  // Nobody has asked to change a database on a server.
+  expect(added.migration).toBeNull();
+  expect(existsSync(path.join(folder.path, '.data/sales'))).toBe(false);
   const definition = {
     id: 'beta',
     server: '',
-    database: 'files/b.db',
+    database: 'sales',
     auth: { kind: 'setting', name: 'BETA_DB' },
     schema: 'outbox',
     priority: 7,
@@ -59,7 +54,7 @@ test('F1: tenants add takes every field of a tenant, and show and list give them
   expect(await folder.json(['tenants', 'show', 'beta'])).toMatchObject({ tenant: definition });
   expect(await folder.json(['tenants', 'list'])).toMatchObject({ tenants: [definition], more: false });
   const shown = await folder.cli(['tenants', 'show', 'beta']);
-  for (const text of ['files/b.db', 'BETA_DB', 'plan=gold, note=a=b', '5m', 'never']) {
+  for (const text of ['sales', 'BETA_DB', 'plan=gold, note=a=b', '5m', 'never']) {
     expect(shown.stdout).toContain(text);
   }
 });

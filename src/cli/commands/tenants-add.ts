@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { MigrationResult } from '../../engine/schema.ts';
 import { MultiOutboxError } from '../../errors.ts';
+import { isOnServer } from '../../fleet/tenants/definition.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
 import type { Runner } from '../runner.ts';
@@ -27,7 +28,8 @@ export function tenantsAddCommand(tenants: Command, run: Runner): void {
         const multiOutbox = await session.open();
         const registryCreated = await createRegistry(multiOutbox);
         const tenant = await multiOutbox.tenants.add(tenantWith({ id }, fieldValues(options), options.tag));
-        const migration = (options.migrate ?? session.embedded) ? await migrateTenant(multiOutbox, id) : null;
+        const migrates = options.migrate ?? !isOnServer(tenant);
+        const migration = migrates ? await migrateTenant(multiOutbox, id) : null;
         await session.show({ tenant, registryCreated, migration }, () =>
           [
             ...(registryCreated ? ['Created the registry.'] : []),

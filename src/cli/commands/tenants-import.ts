@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
-import { definitionOf, tenantDefinition } from '../../fleet/tenants/definition.ts';
+import { definitionOf, isOnServer, tenantDefinition } from '../../fleet/tenants/definition.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { changeAsRead } from '../change-tenant.ts';
 import { createRegistry } from '../create-registry.ts';
@@ -23,6 +23,12 @@ interface ImportOptions {
 }
 
 type Imported = 'added' | 'changed' | 'unchanged';
+
+/** What became of a row, and whether the tenant's database is a file. */
+interface Taken {
+  readonly imported: Imported;
+  readonly isInFile: boolean;
+}
 
 /** A row that could not be imported, or a tenant whose database could not be migrated (`line` is null then). */
 interface Failure {
@@ -62,13 +68,14 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
           embedded: session.embedded,
           isNew: dryRun && isNew,
         });
-        const { counts, failures, tenantIds } = await imported(
+        const { counts, failures, tenants } = await imported(
           readTenantRows(() => opened(file)),
           take,
           await startProgress(dryRun ? 'Checking' : 'Importing', 'rows', session.options),
         );
-        if (!dryRun && (options.migrate ?? session.embedded))
-          failures.push(...(await migrationFailures(multiOutbox, tenantIds, session)));
+        const { migrate } = options;
+        const toMigrate = tenants.flatMap(({ id, isInFile }) => ((migrate ?? isInFile) ? [id] : []));
+        if (!dryRun) failures.push(...(await migrationFailures(multiOutbox, toMigrate, session)));
         await session.show({ dryRun, ...counts, failures }, () =>
           [
             ...failures.map(failureText),
@@ -86,21 +93,27 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
 /** Imports row after row. A row that fails does not stop the others. */
 async function imported(
   rows: AsyncIterable<TenantRow>,
-  take: (row: TenantRow) => Promise<Imported>,
+  take: (row: TenantRow) => Promise<Taken>,
   progress: Progress,
-): Promise<{ counts: Record<Imported, number>; failures: Failure[]; tenantIds: string[] }> {
+): Promise<{
+  counts: Record<Imported, number>;
+  failures: Failure[];
+  tenants: { readonly id: string; readonly isInFile: boolean }[];
+}> {
   const counts = { added: 0, changed: 0, unchanged: 0 };
   const failures: Failure[] = [];
-  const lines = new Map<string, number>();
+  const taken = new Map<string, { readonly line: number; readonly isInFile: boolean }>();
   let read = 0;
   try {
     for await (const row of rows) {
       const { line, id } = row;
       try {
-        if (id !== null && lines.has(id))
-          throw new UsageError(`line ${lines.get(id)} already has this id; remove one of the two rows`);
-        counts[await take(row)]++;
-        lines.set(id!, line);
+        const earlier = id === null ? undefined : taken.get(id);
+        if (earlier !== undefined)
+          throw new UsageError(`line ${earlier.line} already has this id; remove one of the two rows`);
+        const { imported: how, isInFile } = await take(row);
+        counts[how]++;
+        taken.set(id!, { line, isInFile });
       } catch (error) {
         // The registry failed, not this row: stop the import.
         if (isMultiOutboxError(error) && error.transient) throw error;
@@ -113,7 +126,7 @@ async function imported(
   }
   // The parser reports invalid CSV lines late.
   failures.sort((a, b) => a.line! - b.line!);
-  return { counts, failures, tenantIds: [...lines.keys()] };
+  return { counts, failures, tenants: [...taken].map(([id, { isInFile }]) => ({ id, isInFile })) };
 }
 
 function opened(file: string): Readable {
@@ -130,7 +143,7 @@ function taker(
     /** The registry does not exist yet. */
     readonly isNew: boolean;
   },
-): (row: TenantRow) => Promise<Imported> {
+): (row: TenantRow) => Promise<Taken> {
   const { dryRun, update, embedded, isNew } = options;
   return async (row) => {
     if ('problem' in row) throw new UsageError(row.problem);
@@ -138,9 +151,8 @@ function taker(
     const known = isNew || !(dryRun || update) ? null : await tenants.get(id).catch(unlessUnknown);
     if (known === null || known.status === 'retired') {
       const input = tenantWith({ id }, values, tags);
-      if (dryRun) tenantDefinition(input, { embedded });
-      else await tenants.add(input);
-      return 'added';
+      const added = dryRun ? tenantDefinition(input, { embedded }) : await tenants.add(input);
+      return { imported: 'added', isInFile: !isOnServer(added) };
     }
     if (!update) throw new MultiOutboxError('TENANT_EXISTS', alreadyThere);
     const changeOf = (tenant: TenantRecord) => {
@@ -149,7 +161,7 @@ function taker(
       return isDeepStrictEqual(after, tenantDefinition(before, { embedded })) ? null : after;
     };
     const changed = dryRun ? changeOf(known) : await changeAsRead(tenants, known, changeOf);
-    return changed === null ? 'unchanged' : 'changed';
+    return { imported: changed === null ? 'unchanged' : 'changed', isInFile: !isOnServer(changed ?? known) };
   };
 }
 

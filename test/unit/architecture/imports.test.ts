@@ -66,7 +66,7 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['sources/', `(sources|inbox|handlers/webhook-signature\\.ts)|${base}`],
   ['(outbox|inbox)/', `(outbox|inbox|queue|lease|telemetry)/|${base}`],
   // One file of the fleet chooses the engine.
-  ['fleet/engines\\.ts', `engine/(sqlite|sqlserver)/index\\.ts|fleet/memory-engine\\.ts|${base}`],
+  ['fleet/engines\\.ts', `engine/(sqlite|sqlserver)/index\\.ts|fleet/mixed-engine\\.ts|${base}`],
   // The plan and the dispatch in fleet/ share only the request.
   ['fleet/(dispatch-request|in-parallel)\\.ts', 'engine/registry\\.ts'],
   ['fleet/tenants/', `(fleet/tenants|queue|lease|telemetry)/|${base}`],

@@ -84,8 +84,8 @@ describe('the engine that a registry’s URL names (F2)', () => {
     expect(existsSync(place.file('a.db'))).toBe(true);
   });
 
-  test('a file and a server have engines of their own', async () => {
-    expect(await kindOf(engineFor(`sqlite:${place.file('registry.db')}`, settings))).toBe('sqlite');
+  test('F2: a registry in a file has tenants in files and on servers, one on a server only those on servers', async () => {
+    expect(await kindOf(engineFor(`sqlite:${place.file('registry.db')}`, settings))).toBe('mixed');
     expect(await kindOf(engineFor('mssql://sql.example.net/registry', settings))).toBe('sqlserver');
   });
 
@@ -115,7 +115,7 @@ describe('the engine that a registry’s URL names (F2)', () => {
   });
 
   test('a registry in memory accepts tenants on servers only where they are allowed', async () => {
-    expect(await kindOf(engineFor(memoryRegistry, settings, { onServers: true }))).toBe('memory');
+    expect(await kindOf(engineFor(memoryRegistry, settings, { onServers: true }))).toBe('mixed');
     expect(await kindOf(engineFor(memoryRegistry, settings, { onServers: false }))).toBe('sqlite');
   });
 
@@ -138,8 +138,8 @@ describe('the engine that a registry’s URL names (F2)', () => {
 describe('the engine of a static directory (F2)', () => {
   test.each<[string, TenantInput[], string]>([
     ['tenants in files', [{ id: 'a' }], 'sqlite'],
-    ['tenants in files and on servers', [{ id: 'a' }, onServer], 'memory'],
-    ['tenants on servers', [onServer], 'memory'],
+    ['tenants in files and on servers', [{ id: 'a' }, onServer], 'mixed'],
+    ['tenants on servers', [onServer], 'mixed'],
   ])('F2: %s', async (_, tenants, kind) => {
     const fleet = new FleetHandle({
       settings,

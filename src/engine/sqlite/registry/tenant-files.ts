@@ -3,7 +3,8 @@ import type { TenantAddress } from '../../engine.ts';
 import { lastingIdOf, placeOf, statOf } from '../file-identity.ts';
 import { tenantFile } from '../paths.ts';
 
-export type FileAddress = Pick<TenantAddress, 'id' | 'server' | 'database'>;
+export type FileAddress = Pick<TenantAddress, 'id' | 'server' | 'database'> &
+  Partial<Pick<TenantAddress, 'auth'>>;
 
 export class TenantFiles {
   readonly #registry: string;
@@ -35,8 +36,8 @@ export class TenantFiles {
   }
 
   #statOf(address: FileAddress) {
-    // A registry in memory has tenants on servers too.
-    if (address.server !== '') return undefined;
+    // The registry has tenants on servers too.
+    if (address.server !== '' || address.auth?.kind === 'setting') return undefined;
     try {
       return statOf(
         tenantFile(this.#registry, { ...address, auth: { kind: 'managed-identity' }, schema: '' }),

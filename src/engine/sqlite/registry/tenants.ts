@@ -22,6 +22,8 @@ const hasNext = (version: string) => `${version} BETWEEN 0 AND ${Number.MAX_SAFE
 /** After a restart of the counter, the tenant's version may be less than before. Its runs still serve its present database. */
 const databaseVersion = 'min(DatabaseVersion, :version)';
 
+const isInFile = "(Server = '' AND Auth ->> '$.kind' <> 'setting')";
+
 const sql = {
   get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
   version: `SELECT ${acceptedCount('TenantVersion')} AS Version FROM RegistryState`,
@@ -34,8 +36,9 @@ const sql = {
   userOfDatabase: `SELECT Id FROM Tenants WHERE DatabaseKey = ? AND Status <> 'retired' AND Id <> ?`,
   userOfFile: `SELECT Id FROM Tenants INDEXED BY Tenants_FileId
     WHERE FileId = ? AND Status <> 'retired' AND Id <> ?`,
-  others: `SELECT Id AS id, Server AS server, DatabaseName AS database FROM Tenants WHERE Status <> 'retired' AND Id <> ?`,
-  addressOf: `SELECT Id AS id, Server AS server, DatabaseName AS database FROM Tenants WHERE Id = ?`,
+  others: `SELECT Id AS id, Server AS server, DatabaseName AS database FROM Tenants
+    WHERE ${isInFile} AND Status <> 'retired' AND Id <> ?`,
+  addressOf: `SELECT Id AS id, Server AS server, DatabaseName AS database FROM Tenants WHERE ${isInFile} AND Id = ?`,
   changed: `SELECT ${tenantColumns} FROM Tenants WHERE Version > ? ORDER BY Tenants.Version`,
   insert: `INSERT INTO Tenants
       (Id, Server, DatabaseName, DatabaseKey, FileId, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides,

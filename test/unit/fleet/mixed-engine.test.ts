@@ -1,5 +1,5 @@
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { MemoryEngine } from '../../../src/fleet/memory-engine.ts';
+import { MixedEngine } from '../../../src/fleet/mixed-engine.ts';
 import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 
@@ -8,7 +8,7 @@ const onServer = tenantDefinition({ id: 'b', server: 'sql.database.windows.net',
 
 function engines() {
   const [embedded, server] = [place.engine(), createSqlServerEngine({})];
-  return { embedded, server, engine: new MemoryEngine(embedded, server) };
+  return { embedded, server, engine: new MixedEngine(embedded, server) };
 }
 
 describe('an engine for tenants in files and on servers (F2)', () => {

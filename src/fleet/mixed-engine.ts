@@ -3,11 +3,11 @@ import type { Registry } from '../engine/registry.ts';
 import { isOnServer } from './tenants/definition.ts';
 
 /**
- * An engine with a registry in memory, for tenants of both kinds of database: each tenant's address decides which
- * engine opens it.
+ * An engine for tenants of both kinds of database: each tenant's address decides which engine opens it. The registry is
+ * the embedded engine's, in a file or in memory.
  */
-export class MemoryEngine implements Engine {
-  readonly kind = 'memory';
+export class MixedEngine implements Engine {
+  readonly kind = 'mixed';
   readonly #embedded: Engine;
   readonly #server: Engine;
 
