@@ -6,6 +6,7 @@ import { FleetPlace } from '../support/fleet-place.ts';
 import { isWriting, OperatorTerminal, play, stepsOf, write } from '../support/operator-session.ts';
 import { testWithSignals } from '../support/platform.ts';
 import { stages } from '../support/troubles.ts';
+import { forgetPassword, stageWrongPassword, startPasswordServer } from '../support/wrong-password.ts';
 
 // A session runs several commands, on a busy machine too.
 jest.setTimeout(120_000);
@@ -65,6 +66,10 @@ const sessions = [
     blockOf('docs/troubleshooting.md', 'console', 'a-flood-remedy'),
   ],
 ] as const;
+const wrongPassword = [
+  blockOf('docs/troubleshooting.md', 'console', 'a-wrong-password'),
+  blockOf('docs/troubleshooting.md', 'console', 'a-wrong-password-remedy'),
+] as const;
 
 testWithSignals.each(sessions.map((blocks) => [blocks[0].name!, ...blocks] as const))(
   '%s: its session is what an operator sees',
@@ -77,9 +82,25 @@ testWithSignals.each(sessions.map((blocks) => [blocks[0].name!, ...blocks] as co
   },
 );
 
+testWithSignals(
+  'a-wrong-password: up to the remedy, which sqlserver/troubles.test.ts plays, its session is what an operator sees',
+  async () => {
+    const [symptom] = wrongPassword;
+    const birch = await startPasswordServer();
+    await using _server = birch.server;
+    jest.spyOn(Math, 'random').mockReturnValue(0.9);
+    try {
+      const played = await play(terminal, await stageWrongPassword(place, birch), [symptom]);
+      if (isWriting) write([symptom], played);
+    } finally {
+      forgetPassword();
+    }
+  },
+);
+
 test('the overview names what is typed first, and how many steps lead to the remedy', () => {
   const text = readFileSync(path.join(root, document), 'utf8');
-  for (const [symptom, remedy] of sessions) {
+  for (const [symptom, remedy] of [...sessions, wrongPassword]) {
     const row = text.split('\n').find((line) => line.includes(`](#${symptom.name})`));
     const first = stepsOf(symptom)[0]!.text.replace('multi-outbox ', '');
     // The last command of a remedy shows that the trouble is over.
@@ -90,7 +111,9 @@ test('the overview names what is typed first, and how many steps lead to the rem
     ]);
   }
   // Each block is played.
-  const played = sessions.flat().map(({ name }) => name);
+  const played = [...sessions, wrongPassword].flat().map(({ name }) => name);
   const blocks = blocksOf(document).filter(({ language }) => language === 'console');
-  expect(blocks.flatMap(({ name, reason }) => (reason === undefined ? [name] : []))).toEqual(played);
+  expect(new Set(blocks.flatMap(({ name, reason }) => (reason === undefined ? [name] : [])))).toEqual(
+    new Set(played),
+  );
 });

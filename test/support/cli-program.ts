@@ -13,6 +13,8 @@ export interface CliRequest {
   readonly folder: string;
   /** The width of the terminal that standard output seems to be. */
   readonly columns: number;
+  /** Variables of the environment that are set from now on. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 async function outputOf(args: readonly string[], asJson: boolean): Promise<CliResult> {
@@ -55,6 +57,7 @@ async function outputOf(args: readonly string[], asJson: boolean): Promise<CliRe
 process.on('message', (message: string[] | CliRequest) => {
   if (!Array.isArray(message)) {
     process.chdir(message.folder);
+    Object.assign(process.env, message.env);
     Object.assign(process.stdout, { isTTY: true, columns: message.columns });
   }
   const args = Array.isArray(message) ? message : message.args;

@@ -64,9 +64,9 @@ export class OperatorTerminal {
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
 
-  async run(args: readonly string[], folder: string): Promise<CliResult> {
+  async run(args: readonly string[], { folder, env = {} }: Stage): Promise<CliResult> {
     const answered = once(this.#process, 'message');
-    this.#process.send({ args, folder, columns } satisfies CliRequest);
+    this.#process.send({ args, folder, columns, env } satisfies CliRequest);
     return (await answered)[0];
   }
 
@@ -79,6 +79,10 @@ export class OperatorTerminal {
 
 export interface Stage {
   readonly folder: string;
+  /** App settings of the terminal, as they are at each command. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What the document shows in place of names that are others in each staging. */
+  readonly shown?: (printed: string) => string;
   /** What the operator does besides typing commands, by the line of the document. */
   readonly acts?: Readonly<Record<string, () => unknown>>;
   /** The hosts of the fleet do what is due. It is called after each command that changes something. */
@@ -116,8 +120,9 @@ export async function play(
       const [program, ...words] = wordsOf(text);
       if (program !== 'multi-outbox') throw new Error(`Not a command of this program: ${text}`);
       const args = words.map((word) => word.replaceAll(uuid, (id) => ids.get(id) ?? id));
-      const { code, stdout, stderr } = await terminal.run(args, stage.folder);
-      const printed = (stdout + stderr).replaceAll(stage.folder, '/srv/shop').replace(/ +$/gm, '').trimEnd();
+      const { code, stdout, stderr } = await terminal.run(args, stage);
+      const shown = stage.shown?.(stdout + stderr) ?? stdout + stderr;
+      const printed = shown.replaceAll(stage.folder, '/srv/shop').replace(/ +$/gm, '').trimEnd();
       if (isWriting) {
         lines.push(printed);
       } else {

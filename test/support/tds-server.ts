@@ -149,6 +149,19 @@ export const idleRun = {
   NowUtc: new Date(0),
 };
 
+/** The counts that follow it, of a queue in which nothing is stored. */
+export const nothingStored = {
+  Unblocked: 0,
+  Due: 0,
+  Throttled: 0,
+  Members: 0,
+  Blocked: 0,
+  Dead: 0,
+  IsEmpty: true,
+  OldestDueAgeMs: null,
+  Parked: null,
+};
+
 export class TdsServer implements AsyncDisposable {
   readonly port: number;
   /** All messages received, in order. */

@@ -1,4 +1,7 @@
-/** Fleets in trouble, as an operator meets them. Each is staged with real hosts on the embedded engine. */
+/**
+ * Fleets in trouble, as an operator meets them. Each is staged with real hosts on the embedded engine; a wrong password, which
+ * needs a server, is in wrong-password.ts.
+ */
 import { execFile } from 'node:child_process';
 import { mkdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
@@ -18,7 +21,7 @@ const retry = { baseMs: '1h', maxDelayMs: '1h' } as const;
 type Handle = HandlerDefinition['handle'];
 
 /** A registry with tenants that become due only by wakes and known due times, so that no run comes between two commands. */
-class Theatre {
+export class Theatre {
   readonly #place: FleetPlace;
   readonly folder: string;
   readonly #ids: readonly string[];
@@ -89,11 +92,19 @@ class Theatre {
   }
 }
 
-const ok: Handle = () => {};
-const orders = (host: MultiOutbox, id: string, count: number, topic = 'orders.placed') =>
+export const ok: Handle = () => {};
+export const orders = (host: MultiOutbox, id: string, count: number, topic = 'orders.placed') =>
   host
     .outbox(id)
     .enqueue(Array.from({ length: count }, (_, index) => ({ topic, payload: { order: 1_001 + index } })));
+
+/** Then the next try is so far away that it does not come due within the session, on a busy machine too. */
+export async function failsThrice(host: MultiOutbox, id: string): Promise<void> {
+  for (const _run of [1, 2, 3]) {
+    await host.wake(id);
+    await host.tick();
+  }
+}
 
 export const stages: Readonly<Record<string, (place: FleetPlace) => Promise<Stage>>> = {
   async 'a-handler-throws'(place) {
@@ -126,8 +137,7 @@ export const stages: Readonly<Record<string, (place: FleetPlace) => Promise<Stag
     const file = theatre.file('.data/tenants/acme.db');
     renameSync(file, `${file}.away`);
     const host = theatre.host({ 'orders.placed': ok });
-    await host.wake('acme');
-    await host.tick();
+    await failsThrice(host, 'acme');
     const acts = {
       'Bring the file back.': () => renameSync(`${file}.away`, file),
     };
