@@ -13,6 +13,7 @@ import { deferred } from './deferred.ts';
 import type { FleetPlace } from './fleet-place.ts';
 import type { Stage } from './operator-session.ts';
 import { moveTimes } from './sqlite-times.ts';
+import { until } from './until.ts';
 
 const minutes = 60_000;
 const isTime = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
@@ -221,6 +222,11 @@ export const stages: Readonly<Record<string, (place: FleetPlace) => Promise<Stag
     // Plans find the tenant due again, and their runs are skipped.
     theatre.passedInRegistry(12 * minutes);
     await host.tick();
+    // The run that hangs is alive: when it says so, it also makes the tenant due for the other one.
+    await until('the tenant is due', async () => {
+      const { nextDueUtc } = (await host.tenants.get('acme')).schedule;
+      return nextDueUtc !== null && nextDueUtc.getTime() <= Date.now();
+    });
     const acts = {
       'Restart the host that hangs, or let it go on.': async () => {
         goesOn.resolve();

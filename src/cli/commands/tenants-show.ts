@@ -10,6 +10,7 @@ import {
   longestWaitText,
   queueStateText,
   streakText,
+  unreportedText,
 } from '../output/tenant.ts';
 import { age, pairs, time } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
@@ -59,6 +60,7 @@ function entries(tenant: TenantRecord): [string, string | number | null | undefi
         ? 'never'
         : `${age(schedule.lastRunUtc)} ago: ${schedule.lastOutcome} in ${duration(schedule.lastDurationMs ?? 0)}`,
     ],
+    ['Last planned', unreportedText(tenant)],
     ['Last counts', schedule.lastCounts && countsText(schedule.lastCounts)],
     ['Totals', countsText(schedule.totals)],
     ['Longest wait', longestWaitText(schedule)],

@@ -14,6 +14,7 @@ import {
   failingTopicsText,
   fleetStoredText,
   lastErrorText,
+  lastRunText,
   longestWaitText,
   storedText,
   streakText,
@@ -74,8 +75,7 @@ function statusTable(tenants: readonly TenantRecord[], terminal: Terminal): Prom
       { title: 'Due', cell: (tenant) => dueText(tenant) },
       {
         title: 'Last run',
-        cell: ({ schedule }) =>
-          schedule.lastRunUtc === null ? 'never' : `${schedule.lastOutcome}, ${age(schedule.lastRunUtc)} ago`,
+        cell: (tenant) => lastRunText(tenant),
         paint: (text, { schedule }) =>
           schedule.lastOutcome === null ? text : paintOutcome(text, schedule.lastOutcome, colors),
       },

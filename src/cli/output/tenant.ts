@@ -15,6 +15,33 @@ export function dueText({ status, schedule }: TenantRecord, now: number = Date.n
   return inMs <= 0 ? 'now' : `in ${duration(inMs)}`;
 }
 
+/**
+ * When the run was planned that has not reported: it is in flight, or was skipped because another run has the queue's lease,
+ * or its host has died. The registry does not tell these apart. Null if the last planned run has reported.
+ */
+function unreportedSince({ status, schedule }: TenantRecord): Date | null {
+  const { lastPlannedUtc, lastRunUtc } = schedule;
+  if (status !== 'active' || lastPlannedUtc === null) return null;
+  return lastRunUtc === null || lastPlannedUtc > lastRunUtc ? lastPlannedUtc : null;
+}
+
+/** `idle, 5m ago; planned 2s ago`: the last run that has reported, and the one planned since. */
+export function lastRunText(tenant: TenantRecord, now: number = Date.now()): string {
+  const { lastRunUtc, lastOutcome } = tenant.schedule;
+  const planned = unreportedSince(tenant);
+  return [
+    lastRunUtc === null ? 'never' : `${lastOutcome}, ${age(lastRunUtc, now)} ago`,
+    ...(planned === null ? [] : [`planned ${age(planned, now)} ago`]),
+  ].join('; ');
+}
+
+/** What the plan of a run that has not reported may mean, and where to look; empty if the last one has. */
+export function unreportedText(tenant: TenantRecord, now: number = Date.now()): string {
+  const planned = unreportedSince(tenant);
+  if (planned === null) return '';
+  return `${age(planned, now)} ago, and its run has not reported: it is in flight, was skipped because another run has the lease, or is lost; 'multi-outbox leases list ${tenant.id}' names the lease's owner`;
+}
+
 export function streakText({ failureStreak, idleStreak }: TenantSchedule): string {
   if (failureStreak > 0) return `${number(failureStreak)} failed`;
   return idleStreak > 0 ? `${number(idleStreak)} idle` : '';

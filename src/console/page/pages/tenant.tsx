@@ -113,6 +113,19 @@ function LongestWait({ schedule, asOf }: { schedule: Json<TenantDetails>['schedu
   );
 }
 
+function LastPlanned({ schedule, asOf }: { schedule: Json<TenantDetails>['schedule']; asOf: Date }) {
+  const { lastPlannedUtc, lastRunUtc } = schedule;
+  // Both are in the same form, so that their order is that of the texts.
+  const isReported = lastPlannedUtc === null || (lastRunUtc !== null && lastPlannedUtc <= lastRunUtc);
+  return (
+    <>
+      <Age utc={lastPlannedUtc} asOf={asOf} past="ago" none="never" />
+      {!isReported &&
+        ', and its run has not reported: it is in flight, was skipped or is lost; see the leases'}
+    </>
+  );
+}
+
 function Schedule({ tenant, asOf }: PartProps) {
   const { schedule } = tenant;
   const { lastCounts, totals } = schedule;
@@ -125,10 +138,7 @@ function Schedule({ tenant, asOf }: PartProps) {
           ['Outcome', schedule.lastOutcome ?? '–'],
           ['Took', schedule.lastDurationMs === null ? '–' : duration(schedule.lastDurationMs)],
           ['Longest wait', <LongestWait key="wait" schedule={schedule} asOf={asOf} />],
-          [
-            'Last planned',
-            <Age key="plan" utc={schedule.lastPlannedUtc} asOf={asOf} past="ago" none="never" />,
-          ],
+          ['Last planned', <LastPlanned key="plan" schedule={schedule} asOf={asOf} />],
           [
             'Next due',
             <Age key="due" utc={schedule.nextDueUtc} asOf={asOf} past="late" none="when it is woken" />,
