@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { InstalledProject } from '../support/installed-project.ts';
 import { testWithSignals } from '../support/platform.ts';
@@ -35,11 +36,29 @@ async function expectOwnTestsPass(tests: number): Promise<void> {
   expect(await project.run('npm', ['run', '--silent', 'types'])).toMatchObject({ code: 0 });
 }
 
-/** Starts a program of the project, which prints the address at which it listens. */
-async function start(program: string) {
-  const child = spawn(process.execPath, [program], {
+/** A handler that ends soon after SIGTERM, and one that ends never. */
+const waits = {
+  untilStopped: "(resolve) => process.once('SIGTERM', () => setTimeout(resolve, 300))",
+  forever: '() => {}',
+};
+
+/** Makes the handler of a program of the project wait before it does its work. Call the result to restore the program. */
+function slowed(program: string, wait: string): () => void {
+  const code = readFileSync(project.file(program), 'utf8');
+  const handle = /(\([^()]*\)) => (console\.log\(`[^`]*`\))/;
+  expect(code).toMatch(handle);
+  project.write(
+    program,
+    code.replace(handle, `async $1 => { console.log('begins'); await new Promise(${wait}); $2; }`),
+  );
+  return () => project.write(program, code);
+}
+
+/** Starts a program of the project, and waits until it prints the address at which it listens, or what `isUp` matches. */
+async function start(args: readonly string[], { isUp = /^http:\S+/m, env = {} } = {}) {
+  const child = spawn(process.execPath, args, {
     cwd: project.folder,
-    env: { PATH: process.env.PATH, NODE_NO_WARNINGS: '1', PORT: '0' },
+    env: { PATH: process.env.PATH, NODE_NO_WARNINGS: '1', PORT: '0', ...env },
   });
   running.add(child);
   let output = '';
@@ -49,8 +68,8 @@ async function start(program: string) {
     });
   }
   const closed = once(child, 'close');
-  await until('it listens', () => /^http:/m.test(output) || child.exitCode !== null);
-  const address = output.match(/^http:\S+/m)?.[0];
+  await until('it is up', () => isUp.test(output) || child.exitCode !== null);
+  const address = output.match(isUp)?.[0];
   if (address === undefined) throw new Error(output);
   return {
     output: () => output,
@@ -70,8 +89,10 @@ async function start(program: string) {
 }
 
 /** Messages by state, and how many leases are held, after the process has ended. */
-function stored() {
-  const shop = new DatabaseSync(project.file('shop.db'));
+function stored(file = 'shop.db') {
+  // SQLite removes this file when the last connection is closed.
+  expect(existsSync(project.file(`${file}-wal`))).toBe(false);
+  const shop = new DatabaseSync(project.file(file));
   const rows = shop.prepare('SELECT Status, count(*) AS Count FROM Outbox GROUP BY Status').all();
   const { held } = shop.prepare('SELECT count(*) AS held FROM Leases WHERE Owner IS NOT NULL').get()!;
   shop.close();
@@ -90,6 +111,7 @@ describe.each([
   },
 ])('examples/$example', ({ example, program, path, dispatched, end }) => {
   beforeAll(() => install(example));
+  afterEach(() => project.clear('shop.db*'));
   afterAll(() => project.remove());
 
   test('its own test passes, and its code fits the types of the package', () => expectOwnTestsPass(1));
@@ -97,7 +119,7 @@ describe.each([
   testWithSignals(
     'D5: a request’s message is dispatched; SIGTERM ends the process, and no message is claimed and no lease held',
     async () => {
-      const app = await start(program);
+      const app = await start([program]);
       expect(await app.post(path, { cents: 1_200 })).toBe(202);
       await until('the message is dispatched', () => app.output().includes(dispatched));
       expect(await app.post(path, { cents: 1_200 })).toBe(409);
@@ -105,15 +127,68 @@ describe.each([
       expect(stored()).toEqual({ held: 0, byStatus: { 2: 1 } });
     },
   );
+
+  testWithSignals('D5: SIGTERM while a handler runs: the handler ends, and its message is Done', async () => {
+    const restore = slowed(program, waits.untilStopped);
+    try {
+      const app = await start([program]);
+      expect(await app.post(path, { cents: 1_200 })).toBe(202);
+      await until('the handler runs', () => app.output().includes('begins'));
+      expect(app.output()).not.toContain(dispatched);
+      expect(await app.stop()).toBe(end);
+      expect(app.output()).toContain(dispatched);
+      expect(stored()).toEqual({ held: 0, byStatus: { 2: 1 } });
+    } finally {
+      restore();
+    }
+  });
+
+  testWithSignals(
+    'D5: SIGTERM while a handler hangs: the process ends after the grace, and the next one dispatches the message',
+    async () => {
+      const restore = slowed(program, waits.forever);
+      try {
+        const app = await start([program], { env: { MULTI_OUTBOX_GRACE: '100ms' } });
+        expect(await app.post(path, { cents: 1_200 })).toBe(202);
+        await until('the handler runs', () => app.output().includes('begins'));
+        expect(await app.stop()).toBe(end);
+        expect(stored()).toMatchObject({ held: 0 });
+      } finally {
+        restore();
+      }
+      const next = await start([program]);
+      await until('the message is dispatched', () => next.output().includes(dispatched));
+      expect(await next.stop()).toBe(end);
+      expect(stored()).toEqual({ held: 0, byStatus: { 2: 1 } });
+    },
+  );
 });
 
-const describeWithDotnet = hasDotnet ? describe : describe.skip;
-describeWithDotnet(
-  `examples/csharp-producer${hasDotnet ? '' : ' (skipped: dotnet 10 or newer is not on PATH)'}`,
-  () => {
-    beforeAll(() => install('csharp-producer'));
-    afterAll(() => project.remove());
+describe('examples/csharp-producer', () => {
+  beforeAll(() => install('csharp-producer'));
+  afterAll(() => project.remove());
+  const cli = 'node_modules/multi-outbox/dist/cli.js';
 
+  testWithSignals(
+    'D5: its host: SIGTERM while a handler runs: the handler ends, and its message is Done',
+    async () => {
+      expect(await project.node(cli, 'tenants', 'add', 'birch')).toMatchObject({ code: 0 });
+      const order = ['enqueue', 'birch', 'order.placed', '{"orderId":"order-2"}'];
+      expect(await project.node(cli, ...order)).toMatchObject({ code: 0 });
+      const restore = slowed('src/handlers.ts', waits.untilStopped);
+      try {
+        const host = await start([cli, 'run', '--handlers', 'src/handlers.ts'], { isUp: /^begins$/m });
+        expect(await host.stop()).toBe(0);
+        expect(host.output()).toContain('birch ships order-2');
+        expect(stored('.data/tenants/birch.db')).toEqual({ held: 0, byStatus: { 2: 1 } });
+      } finally {
+        restore();
+      }
+    },
+  );
+
+  const describeWithDotnet = hasDotnet ? describe : describe.skip;
+  describeWithDotnet(`in C#${hasDotnet ? '' : ' (skipped: dotnet 10 or newer is not on PATH)'}`, () => {
     test('its own test passes, and its code fits the types of the package', () => expectOwnTestsPass(1));
 
     test('an order of the program in C# is dispatched by the command line', async () => {
@@ -121,9 +196,8 @@ describeWithDotnet(
       expect(await silently('tenant', '--', 'acme')).toMatchObject({ code: 0 });
       const place = await silently('place', '--', '.data/tenants/acme.db', 'order-1');
       expect(place).toEqual({ code: 0, output: expect.stringContaining('placed order-1\n') });
-      const cli = 'node_modules/multi-outbox/dist/cli.js';
       const tick = await project.node(cli, 'tick', '--handlers', 'src/handlers.ts');
       expect(tick).toMatchObject({ code: 0, output: expect.stringContaining('acme ships order-1') });
     });
-  },
-);
+  });
+});
