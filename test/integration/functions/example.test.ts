@@ -5,7 +5,7 @@ import { Azurite } from '../../support/azurite.ts';
 import { FunctionsApp } from '../../support/functions-app.ts';
 import { InstalledProject } from '../../support/installed-project.ts';
 import { until } from '../../support/until.ts';
-import { answering, startReceiver } from '../handlers/receiver.ts';
+import { type Answer, answering, startReceiver } from '../handlers/receiver.ts';
 
 // npm installs the packages.
 jest.setTimeout(300_000);
@@ -77,6 +77,28 @@ describe('examples/azure', () => {
         .enqueue({ topic: 'invoice.create', payload: { orderId: 'order-2', cents: 5 } }, { wake: false });
       await azurite.send('multi-outbox-wake', 'acme');
       await until('the invoice is requested', () => billing.received.length > 0);
+    });
+
+    test('D5: an instance that ends while its handler runs releases the message, and the next one dispatches it', async () => {
+      let answer: Answer = () => {};
+      await using billing = await startReceiver((request, response) => answer(request, response));
+      await app.tenants('acme');
+      const instance = await start({ BILLING_URL: billing.origin });
+      const order = { orderId: 'order-3', cents: 5 };
+      await instance.fetch('orders/acme', { method: 'POST', body: JSON.stringify(order) });
+      await instance.tick();
+      await until('the invoice is requested', () => billing.received.length === 1);
+      await instance.terminate();
+      // The handler gives its signal to the request.
+      await until('its connections are closed', () => billing.open() === 0);
+      expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 1, claimed: 0, dead: 0 });
+      expect(await app.library.leases('acme').list()).toMatchObject([{ name: 'queue:outbox', held: false }]);
+      answer = answering(201);
+      const next = await start({ BILLING_URL: billing.origin });
+      await next.tick();
+      await until('it is Done', async () => (await app.library.outbox('acme').statistics()).done === 1);
+      const keys = billing.received.map(({ headers }) => headers['idempotency-key']);
+      expect(new Set(keys).size).toBe(1);
     });
 
     test('without BILLING_URL it starts and is not ready, and its log says what to set', async () => {
