@@ -38,7 +38,7 @@ async function expectOwnTestsPass(tests: number): Promise<void> {
 
 /** A handler that ends soon after SIGTERM, and one that ends never. */
 const waits = {
-  untilStopped: "(resolve) => process.once('SIGTERM', () => setTimeout(resolve, 300))",
+  untilStopped: "(resolve) => process.once('SIGTERM', () => setTimeout(resolve, 1_000))",
   forever: '() => {}',
 };
 
@@ -78,8 +78,18 @@ async function start(args: readonly string[], { isUp = /^http:\S+/m, env = {} } 
       const request = { method: 'POST', headers, body: JSON.stringify(body) };
       return (await fetch(`${address}/${path}`, request)).status;
     },
-    async stop() {
+    /** @param again sends another signal while the program stops */
+    async stop({ again = false } = {}) {
       child.kill('SIGTERM');
+      if (again) {
+        await until('it takes no requests', () =>
+          fetch(address).then(
+            () => false,
+            () => true,
+          ),
+        );
+        child.kill('SIGINT');
+      }
       const [code, signal] = await closed;
       running.delete(child);
       // Nest raises the signal again when it has stopped.
@@ -135,7 +145,8 @@ describe.each([
       expect(await app.post(path, { cents: 1_200 })).toBe(202);
       await until('the handler runs', () => app.output().includes('begins'));
       expect(app.output()).not.toContain(dispatched);
-      expect(await app.stop()).toBe(end);
+      // Nest counts signals itself.
+      expect(await app.stop({ again: example !== 'nestjs' })).toBe(end);
       expect(app.output()).toContain(dispatched);
       expect(stored()).toEqual({ held: 0, byStatus: { 2: 1 } });
     } finally {

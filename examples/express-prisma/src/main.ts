@@ -8,10 +8,16 @@ const server = createApp(shop).listen(Number(process.env.PORT ?? 3000), '127.0.0
 await once(server, 'listening');
 
 /** First the requests end, then the dispatching. */
-async function stop(): Promise<void> {
+async function stopAll(): Promise<void> {
   server.close();
   await once(server, 'close');
   await shop.stop();
+}
+let stopped: Promise<void> | undefined;
+/** Both signals may come, but the shop is closed once. */
+function stop(): Promise<void> {
+  stopped ??= stopAll();
+  return stopped;
 }
 shop.running.catch(stop); // stop() then rejects with the error, which ends the process
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop);
