@@ -68,7 +68,7 @@ async function start(args: readonly string[], { isUp = /^http:\S+/m, env = {} } 
     });
   }
   const closed = once(child, 'close');
-  await until('it is up', () => isUp.test(output) || child.exitCode !== null);
+  await until('it is up', () => isUp.test(output) || child.exitCode !== null, 60_000);
   const address = output.match(isUp)?.[0];
   if (address === undefined) throw new Error(output);
   return {
