@@ -1,6 +1,6 @@
 // Bundles the function app with all of its dependencies, as CommonJS: in a cold start an ES module's `import` of node:http
 // costs as much as a third of the app, because it reads each export, and some of them load all of Node's undici.
-import { readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire, isBuiltin } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
@@ -49,6 +49,23 @@ const leftOut = {
     onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
+
+/**
+ * iconv-lite requires a table of characters when a column's collation needs it. Together they are half of the driver's code, so
+ * they stay files of their own.
+ */
+const tablesOfCharacters = (outdir) => ({
+  name: 'tables-of-characters',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/tables\/.*\.json$/ }, ({ path: file, importer, resolveDir }) => {
+      if (!/node_modules[\\/]iconv-lite[\\/]/.test(importer)) return undefined;
+      const name = `iconv-${path.basename(file)}`;
+      mkdirSync(outdir, { recursive: true });
+      copyFileSync(path.resolve(resolveDir, file), path.join(outdir, name));
+      return { path: `./${name}`, external: true };
+    });
+  },
+});
 
 /** Keeps the lists of packages in package.json out of the code. */
 const shortPackageJson = {
@@ -100,11 +117,16 @@ export async function bundleFunctions({ outdir, entryPoint = 'functions/main.ts'
     // This is not a package: the host's worker provides this module at run time.
     external: ['@azure/functions-core'],
     chunkNames: 'chunk-[hash]',
-    // The exporter requires it as CommonJS, so that two copies would be packed.
-    alias: { '@azure/identity': createRequire(import.meta.url).resolve('@azure/identity') },
+    alias: {
+      // The exporter requires it as CommonJS, so that two copies would be packed.
+      '@azure/identity': createRequire(import.meta.url).resolve('@azure/identity'),
+      // A copy of Node's own streams, which the driver's list of buffers extends.
+      'readable-stream': 'node:stream',
+    },
     metafile: true,
     plugins: [
       leftOut,
+      tablesOfCharacters(path.resolve(outdir)),
       namesOfLazyPackages,
       shortPackageJson,
       ...(handlers === undefined ? [] : [handlersFrom(handlers)]),

@@ -21,7 +21,7 @@ writeFileSync(
 // The console reads its page's files from beside the bundle.
 cpSync('dist/console', path.join(folder, bundle, 'console'), { recursive: true });
 for (const file of readdirSync(bundle)) {
-  if (file.endsWith('.js')) cpSync(path.join(bundle, file), path.join(folder, bundle, file));
+  if (/\.js(on)?$/.test(file)) cpSync(path.join(bundle, file), path.join(folder, bundle, file));
 }
 
 const files = readdirSync(folder, { recursive: true, withFileTypes: true })
