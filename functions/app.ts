@@ -1,6 +1,5 @@
 /** Creates the single multi-outbox of this process from the app's registered options and its app settings. */
 import {
-  createMultiOutbox,
   errorText,
   loadSettings,
   type MultiOutbox,
@@ -8,6 +7,7 @@ import {
   sourcesByName,
   type WebhookSource,
 } from '../src/index.ts';
+import { assembleMultiOutbox } from '../src/multi-outbox.ts';
 import { passesPlainText } from './host-json.ts';
 import { hostLogger } from './logging.ts';
 import type { AppOptions } from './options.ts';
@@ -90,13 +90,15 @@ function attempt({ handlers, sources, tenants, strategy, settings: given }: AppO
       app: {
         settings,
         sources: attemptSources(sources, settings),
-        multiOutbox: createMultiOutbox({
-          ...settings,
-          ...(tenants && { tenants }),
-          ...(strategy && { strategy }),
-          handlers: handlers(settings),
-          logger: hostLogger,
-        }),
+        multiOutbox: assembleMultiOutbox(
+          {
+            ...(tenants && { tenants }),
+            ...(strategy && { strategy }),
+            handlers: handlers(settings),
+            logger: hostLogger,
+          },
+          settings,
+        ),
       },
     };
   } catch (error) {

@@ -70,7 +70,7 @@ export function checkedOptions(options: RegisterFunctionsOptions): AppOptions {
     throw refusal("'tenants' must be a list of tenants or a directory { name, read }");
   }
   // An error in the code must fail the deployment now. App settings can be corrected later, so they are left out here.
-  loadSettings(settings, {});
+  if (Object.keys(settings).length > 0) loadSettings(settings, {});
   return {
     handlers: checkedList<Handler>('handlers', handlers, isHandler, 'made by defineHandler'),
     sources: checkedList<WebhookSource>(
