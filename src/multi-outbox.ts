@@ -9,9 +9,8 @@ import { parseWake } from './fleet/dispatch/request-format.ts';
 import { Fleet } from './fleet/index.ts';
 import { createAudited } from './fleet/messages/audited.ts';
 import { auditedLeases, auditedTenants } from './fleet/messages/audited-face.ts';
-import { createMessages } from './fleet/messages/index.ts';
+import { lazyMessages } from './fleet/messages/lazy.ts';
 import { tenantIdsOf, wholeNumberOf } from './fleet/messages/selection.ts';
-import { readHistory } from './fleet/operations/history.ts';
 import { leaseInTenants } from './fleet/operations/lease-in-tenants.ts';
 import { handlePoisoned } from './fleet/operations/poison.ts';
 import { wakeFirst } from './fleet/operations/wake-first.ts';
@@ -262,7 +261,7 @@ export function assembleMultiOutbox(
         const isRuns = queueNames.some((queue) => name === queueLeaseName(queue));
         if (tenantId !== undefined && isRuns) await fleet.giveUpRun(tenantId);
       }),
-    messages: createMessages({
+    messages: lazyMessages({
       registry,
       audited,
       actor,
@@ -284,6 +283,7 @@ export function assembleMultiOutbox(
     status: async () => (await handle.ready()).registry.fleet(),
     async history(historyOptions = {}) {
       const { tenant, ...range } = optionsOf('history', historyOptions, historyNames);
+      const { readHistory } = await import('./fleet/operations/history.ts');
       if (tenant === undefined) return readHistory((await handle.ready()).registry, range);
       checkedId('history', tenant);
       await fleet.tenants.get(tenant);

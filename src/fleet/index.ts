@@ -27,8 +27,8 @@ import type { RunReport } from './dispatch/run-report.ts';
 import { type DispatchRequest, dispatchRequests } from './dispatch-request.ts';
 import { isEmbedded } from './engines.ts';
 import { FleetHandle, type FleetHandleOptions } from './fleet-handle.ts';
-import { type Diagnosis, type ExamineOptions, examineFleet } from './operations/doctor.ts';
-import { type MigrateOptions, migrateFleet, type TenantMigration } from './operations/migrate.ts';
+import type { Diagnosis, ExamineOptions } from './operations/doctor.ts';
+import type { MigrateOptions, TenantMigration } from './operations/migrate.ts';
 import { PendingWakes } from './pending-wakes.ts';
 import { FleetGauge } from './plan/fleet-gauge.ts';
 import { keepHistory } from './plan/history-keeper.ts';
@@ -305,11 +305,13 @@ export class Fleet {
   }
 
   async migrate(options: MigrateOptions): Promise<TenantMigration[]> {
+    const { migrateFleet } = await import('./operations/migrate.ts');
     const { engine, registry, sync } = await this.handle.open();
     return migrateFleet(engine, registry, options, async () => sync?.now());
   }
 
   async examine(options: ExamineOptions): Promise<Diagnosis[]> {
+    const { examineFleet } = await import('./operations/doctor.ts');
     const { engine, registry, sync } = await this.handle.open();
     // Examine the known databases even if the directory cannot be read.
     await sync?.ready().catch(() => {});

@@ -1,5 +1,7 @@
 /** What operators do to the fleet while it works: they pause, move, change, retire, replay, discard, and free leases. */
 import { setTimeout as pause } from 'node:timers/promises';
+// The first call of `messages` loads this, which would take real time.
+import '../../../src/fleet/messages/index.ts';
 import { type QueueName, queueNames } from '../../../src/engine/work-queue.ts';
 import type { TenantInput } from '../../../src/fleet/tenants/definition.ts';
 import type { TenantModel } from '../models/tenant-model.ts';
