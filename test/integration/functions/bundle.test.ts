@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -124,11 +124,31 @@ describe('the function bundle', () => {
     const chunks = readdirSync(folder).filter((file) => file.endsWith('.js'));
     const holding = (mark: string) =>
       chunks.filter((file) => readFileSync(path.join(folder, file), 'utf8').includes(mark));
-    // Each of these words marks one chunk, and a minifier keeps them.
-    for (const mark of ['BEGIN IMMEDIATE', 'STARTTLS']) {
+    // Each of these words marks one chunk, and a minifier keeps them: the embedded engine, SMTP, the operators' calls, the doctor.
+    for (const mark of ['BEGIN IMMEDIATE', 'STARTTLS', 'messages.act', 'set the clock that is wrong']) {
       expect([mark, holding(mark).length > 0]).toEqual([mark, true]);
       expect(holding(mark).filter((file) => atStart.has(file))).toEqual([]);
     }
+  });
+
+  test('its start reads at most 320 kB of code, because compiling it takes a quarter of the start', () => {
+    const folder = path.join(top, 'dist/functions');
+    const read = loadedAtStart().files.filter((file) => path.dirname(file) === folder);
+    const bytes = read.reduce((sum, file) => sum + statSync(file).size, 0);
+    expect(bytes).toBeLessThan(320_000);
+  });
+
+  test("the driver's tables of characters are files beside it, and not code that each login reads", () => {
+    const folder = path.join(top, 'dist/functions');
+    const files = readdirSync(folder);
+    const texts = files
+      .filter((file) => file.endsWith('.js'))
+      .map((file) => readFileSync(path.join(folder, file), 'utf8'));
+    const required = texts.flatMap((text) =>
+      [...text.matchAll(/"\.\/([\w-]+\.json)"/g)].map(([, file]) => file!),
+    );
+    expect([...new Set(required)].sort()).toEqual(files.filter((file) => file.endsWith('.json')).sort());
+    expect(required).toContain('iconv-cp936.json');
   });
 
   test('its start does not load undici, which takes as long as a third of the app', () => {
@@ -140,7 +160,7 @@ describe('the function bundle', () => {
   test('packed, it has at most 1.2 MB, because each cold start fetches it', () => {
     const folder = path.join(top, 'dist/functions');
     const sizes = readdirSync(folder)
-      .filter((file) => file.endsWith('.js'))
+      .filter((file) => /\.js(on)?$/.test(file))
       .map((file) => deflateRawSync(readFileSync(path.join(folder, file)), { level: 9 }).length);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(1_200_000);
   });
