@@ -31,6 +31,18 @@ export function optionsOf<Options extends object>(
 }
 
 /**
+ * For a call that has no options: an option that a caller passes in the belief that there is one would be ignored.
+ * @param rest the arguments after the last known one
+ */
+export function withoutOptions(call: string, rest: readonly unknown[]): void {
+  if (rest.every((value) => value === undefined)) return;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `${call} takes no further argument, got ${shownValue(rest.find((value) => value !== undefined))}; leave it out.`,
+  );
+}
+
+/**
  * Reads everything once, so that a proxy or a getter cannot throw later. A class may have its options on its prototype.
  */
 export function copyOf<Options extends object>(options: Options, names: NamesOf<Options>): Options {

@@ -32,6 +32,17 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** Whole seconds: a number of them, because the field is named by its unit, or a duration. */
+export function secondsArgument(most: number): (text: string) => number {
+  return (text) => {
+    const seconds = /^-?\d+$/.test(text.trim()) ? Number(text) : durationArgument(text) / 1_000;
+    if (Number.isInteger(seconds) && seconds >= 1 && seconds <= most) return seconds;
+    throw new InvalidArgumentError(
+      `Give a duration such as 30s or 5m, or a whole number of seconds from 1 to ${most}.`,
+    );
+  };
+}
+
 export function numberArgument(text: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   if (!Number.isFinite(value)) throw new InvalidArgumentError('Give a number.');

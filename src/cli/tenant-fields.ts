@@ -1,7 +1,7 @@
 /** The fields of a tenant on the command line: options of `tenants add` and `change`, columns of `tenants import`. */
 import type { Command } from 'commander';
 import type { TenantInput } from '../fleet/tenants/definition.ts';
-import { durationOrNever, numberArgument, pairArgument, wholeNumber } from './arguments.ts';
+import { durationOrNever, numberArgument, pairArgument, secondsArgument, wholeNumber } from './arguments.ts';
 
 export interface TenantField {
   /** The name of the option and of the CSV column. */
@@ -65,9 +65,9 @@ export const tenantFields: readonly TenantField[] = [
   },
   {
     name: 'sla',
-    value: '<seconds>',
-    description: 'dispatch due messages within this many seconds',
-    parse: wholeNumber(1, 31_536_000),
+    value: '<duration>',
+    description: 'dispatch due messages within this time: 30s, 5m, or a number of seconds',
+    parse: secondsArgument(31_536_000),
     place: ['slaSeconds'],
     without: 'remove the SLA',
   },

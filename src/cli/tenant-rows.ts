@@ -1,5 +1,6 @@
 /** Reads the rows of a CSV file of tenants as a stream, so that the file may have any length. */
 import type { Readable } from 'node:stream';
+import { nearestName } from '../options.ts';
 import { UsageError } from './errors.ts';
 import { escapedLine, shorten } from './output/text.ts';
 import { type FieldValues, type TenantField, tenantFields } from './tenant-fields.ts';
@@ -71,10 +72,11 @@ function checkedHeading(names: readonly string[]): string[] {
       !known.includes(heading[index]!) && !(heading[index]!.startsWith(tagPrefix) && name.length > 4),
   );
   if (unknown !== undefined || !heading.includes('id')) {
+    const near = unknown && nearestName(unknown.trim().toLowerCase(), known);
     const problem =
       unknown === undefined
         ? "The column 'id' is missing"
-        : `The column '${shorten(unknown, mostShown)}' is unknown`;
+        : `The column '${shorten(unknown, mostShown)}' is unknown${near ? ` (did you mean '${near}'?)` : ''}`;
     throw new UsageError(
       `${problem}; the first line must name columns from this list: ${known.join(', ')}, tag:NAME.`,
     );

@@ -1,6 +1,7 @@
 import type { LeaseAcquired, LeaseRef, RenewResult } from '../engine/lease-store.ts';
 import { errorName, isMultiOutboxError, type MultiOutboxError } from '../errors.ts';
 import { guardedSignal } from '../guarded-signal.ts';
+import { withoutOptions } from '../options.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Heartbeat, leaseLost } from './heartbeat.ts';
 
@@ -107,7 +108,8 @@ export class HeldLease implements Lease {
     return this.#lost;
   }
 
-  async renew(): Promise<void> {
+  async renew(...rest: never[]): Promise<void> {
+    withoutOptions('renew', rest);
     if (this.#lost) throw this.#lost;
     if (this.#released) throw this.#gone('it was released');
     const sentAt = performance.now();
@@ -117,7 +119,8 @@ export class HeldLease implements Lease {
     if (this.#lost) throw this.#lost;
   }
 
-  release(): Promise<boolean> {
+  async release(...rest: never[]): Promise<boolean> {
+    withoutOptions('release', rest);
     this.#released ??= this.#release();
     return this.#released;
   }

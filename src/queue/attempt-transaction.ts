@@ -1,6 +1,7 @@
 /** The transaction of one attempt: it commits a handler's own writes together with the message's outcome (T1). */
 import type { EnqueueResult, NewMessage } from '../engine/message.ts';
 import type { TransactRequest } from '../engine/work-queue.ts';
+import { withoutOptions } from '../options.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { HandlerTransaction } from './handler.ts';
 import { type MessageInput, newMessages } from './message.ts';
@@ -58,7 +59,8 @@ export class AttemptTransaction {
   /** The transaction object that the handler gets. */
   #view(driver: never): HandlerTransaction<never> {
     const { enqueue } = this.#access;
-    async function store(input: MessageInput | readonly MessageInput[]) {
+    async function store(input: MessageInput | readonly MessageInput[], ...rest: never[]) {
+      withoutOptions("enqueue of a handler's transaction", rest);
       const results = await enqueue(newMessages(input), driver);
       return Array.isArray(input) ? results : results[0]!;
     }

@@ -139,6 +139,12 @@ describeOnServer(`producers on a server (${serverVariable})`, () => {
     const long = `${name} ${'x'.repeat(250)}`;
     await expect(place(long)).rejects.toThrow();
     expect(await ordersOf(long)).toEqual([]);
+    // Two orders whose dedup keys would be one if they were cut are no duplicates of each other.
+    for (const last of ['a', 'b']) {
+      const order = `${name} `.padEnd(199, 'x') + last;
+      await expect(place(order)).rejects.toThrow();
+      expect(await ordersOf(order)).toEqual([]);
+    }
   }
 
   /** Runs a program, and expects it to wake the tenant. */

@@ -11,7 +11,7 @@ SET NOCOUNT ON;
 -- A failed statement, and a client that cancels the call, roll the transaction back.
 SET XACT_ABORT ON;
 IF @@TRANCOUNT > 0 THROW 50000, N'PlaceOrder begins a transaction of its own, so that it can repeat it; call it outside of one.', 1;
-DECLARE @Tries int = 0, @Payload nvarchar(max), @DedupKey nvarchar(200) = N'placed ' + @Id;
+DECLARE @Tries int = 0, @Payload nvarchar(max), @DedupKey nvarchar(400) = N'placed ' + @Id;
 SET @Payload = N'{"orderId":"' + STRING_ESCAPE(@Id, 'json') + N'"}';
 WHILE 1 = 1
 BEGIN

@@ -98,6 +98,9 @@ npm run lint          # Biome and the types
 npm run build         # dist/: the function app
 \`\`\`
 
+Until the package is published, run \`npm ci && npm pack\` in a clone of multi-outbox, and \`npm install PATH/multi-outbox-0.1.0.tgz\` here
+in place of \`npm install\`.
+
 node_modules/multi-outbox/examples/azure/README.md explains each file, and how \`azd up\` deploys it. Your handlers are in src/.
 `;
 

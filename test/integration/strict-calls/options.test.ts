@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import * as functions from '../../../functions/index.ts';
 import * as handlers from '../../../src/handlers/public.ts';
 import * as library from '../../../src/index.ts';
+import { AttemptTransaction } from '../../../src/queue/attempt-transaction.ts';
 import * as sources from '../../../src/sources/index.ts';
 import * as testing from '../../../src/testing/index.ts';
 import { FleetPlace, noting } from '../../support/fleet-place.ts';
@@ -18,6 +19,10 @@ const received = { ...message, source: 'bank', messageId: '1' };
 /** Options, or fields, with a name that no option and no field has. */
 const odd = { unheard: 1 } as never;
 const withOdd = <Fields extends object>(fields: Fields) => ({ ...fields, unheard: 1 }) as never;
+
+/** As from JavaScript. */
+// biome-ignore lint/suspicious/noExplicitAny: calls that the types refuse are the point
+type Loose = any;
 
 interface Faces {
   readonly face: library.MultiOutbox;
@@ -243,4 +248,16 @@ test('S3: a condition that is not known discards no message', async () => {
   const count = (olderThanMs: string) => messages.count({ tenantId: 'acme', filter: { olderThanMs } });
   await expect(count('yesterday')).rejects.toThrow(/olderThanMs must be milliseconds/);
   expect(await count('1h')).toEqual({ count: 0, cut: null });
+});
+
+test('L3, T1: a lease and the enqueue of a handler’s transaction refuse an argument that they would ignore', async () => {
+  const ignored = /takes no further argument, got/;
+  const lease = await faces.face.leases('acme').acquire('report');
+  await expect((lease as Loose).renew({ durationMs: 1 })).rejects.toThrow(ignored);
+  await expect((lease as Loose).release({ force: true })).rejects.toThrow(ignored);
+  await lease.release();
+  const access = { transact: async (_: unknown, work: Loose) => work({}), enqueue: async () => [] };
+  const transaction = new AttemptTransaction(access as Loose, 'acme');
+  const enqueued = transaction.run({} as Loose, (tx: Loose) => tx.enqueue(message, { wake: true }));
+  await expect(enqueued).rejects.toThrow(ignored);
 });

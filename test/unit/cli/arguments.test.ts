@@ -6,6 +6,7 @@ import {
   listArgument,
   numberArgument,
   pairArgument,
+  secondsArgument,
   wholeNumber,
 } from '../../../src/cli/arguments.ts';
 
@@ -40,4 +41,11 @@ test('pairs and lists gather; a key given twice and a pair without a key are ref
   for (const text of ['a=3', '=1', 'plain'])
     expect(() => pairArgument(text, { a: '1' })).toThrow(InvalidArgumentError);
   expect(listArgument('b', listArgument('a'))).toEqual(['a', 'b']);
+});
+
+test('seconds are a whole number or a duration', () => {
+  const seconds = secondsArgument(86_400);
+  expect(['60', '60s', ' 5m ', '1d'].map(seconds)).toEqual([60, 60, 300, 86_400]);
+  for (const text of ['0', '500ms', '1.5s', '2d', '-1', 'soon', ''])
+    expect(() => seconds(text)).toThrow(/30s or 5m|with its unit/);
 });
