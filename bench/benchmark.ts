@@ -7,6 +7,8 @@ export interface Benchmark {
   readonly name: string;
   /** One line that names the two things compared. */
   readonly title: string;
+  /** A run of all leaves it out, because it needs more than this project and its packages. */
+  readonly onlyByName?: true;
   run(bench: BenchContext): Promise<Findings>;
 }
 

@@ -29,12 +29,19 @@ export function retrying(delayMs: number): Handler {
 /** Settings that prepare a place quickly. Measured code uses them only where it says so. */
 export const hasty: SettingsInput = { sqlite: { synchronous: 'normal' } };
 
-export function openFleet(place: Place, settings: SettingsInput = {}, handlers = [noop]): MultiOutbox {
+export function openFleet(
+  place: Pick<Place, 'registry'>,
+  settings: SettingsInput = {},
+  handlers = [noop],
+): MultiOutbox {
   return createMultiOutbox({ ...settings, registry: place.registry, handlers });
 }
 
 /** Registers tenants and creates their databases, and closes everything. */
-export async function makeTenants(place: Place, tenantIds: readonly string[]): Promise<void> {
+export async function makeTenants(
+  place: Pick<Place, 'registry' | 'newTenant'>,
+  tenantIds: readonly string[],
+): Promise<void> {
   await using fleet = openFleet(place, hasty);
   await fleet.migrate({ tenants: [] });
   for (const id of tenantIds) await fleet.tenants.add(await place.newTenant(id));

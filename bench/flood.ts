@@ -12,7 +12,7 @@ import { atMost, type Benchmark, type Measurement } from './benchmark.ts';
 import { fill, hasty, makeTenants, openFleet, tenantNames, topic } from './fleet.ts';
 import type { ProducersJob } from './flood-producers.ts';
 import type { Place } from './place.ts';
-import { ratio, spread } from './spread.ts';
+import { quantile, ratio, spread } from './spread.ts';
 
 type StrategyName = Settings['plan']['strategy'];
 
@@ -134,9 +134,5 @@ async function measure(place: Place, strategy: StrategyName, size: Size): Promis
     stop.abort();
     await running;
   }
-  return { quietMs: p99(quiet), floodMs: p99(flood) };
-}
-
-function p99(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.ceil(0.99 * values.length) - 1]!;
+  return { quietMs: quantile(quiet, 0.99), floodMs: quantile(flood, 0.99) };
 }

@@ -11,7 +11,7 @@ import { atMost, type Benchmark, type Measurement } from './benchmark.ts';
 import { makeTenants, openFleet, topic } from './fleet.ts';
 import type { FromHost, ToHost } from './latency-child.ts';
 import type { Place } from './place.ts';
-import { spread } from './spread.ts';
+import { quantile, spread } from './spread.ts';
 
 const child = fileURLToPath(new URL('latency-child.ts', import.meta.url));
 
@@ -50,11 +50,10 @@ export const latency: Benchmark = {
       await measure(place, async (send) => {
         for (let repetition = 0; repetition <= repetitions; repetition++) {
           const { times, cpuMs } = await latencies(send, messages, pauseMs);
-          const sorted = times.toSorted((a, b) => a - b);
           // Repetition 0 warms up.
           if (repetition === 0) continue;
-          p50.push(sorted[Math.floor(sorted.length * 0.5)]!);
-          p99.push(sorted[Math.floor(sorted.length * 0.99)]!);
+          p50.push(quantile(times, 0.5));
+          p99.push(quantile(times, 0.99));
           cpu.push(cpuMs / messages);
         }
       });

@@ -19,6 +19,7 @@ import { idle } from './idle.ts';
 import { keyed } from './keyed.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
+import { peers } from './peers.ts';
 import type { Places } from './place.ts';
 import { plan } from './plan.ts';
 import { purge } from './purge.ts';
@@ -48,6 +49,7 @@ const benchmarks: readonly Benchmark[] = [
   telemetry,
   reports,
   consolePages,
+  peers,
 ];
 
 /** The other benchmarks measure only this process, or files. */
@@ -63,7 +65,7 @@ interface Options {
 const program = new Command('bench')
   .description('Measures multi-outbox against raw loops in the same run.')
   .addArgument(
-    new Argument('[benchmarks...]', 'which ones; all when absent').choices(
+    new Argument('[benchmarks...]', 'which ones; all but peers when absent').choices(
       benchmarks.map(({ name }) => name),
     ),
   )
@@ -103,7 +105,10 @@ async function main(names: readonly string[], options: Options): Promise<void> {
   const fit = places.kind === 'sqlite' ? benchmarks : onServers;
   const unfit = names.find((wanted) => !fit.some(({ name }) => name === wanted));
   if (unfit !== undefined) program.error(`error: the benchmark '${unfit}' is for sqlite:<file> only`);
-  const chosen = names.length === 0 ? fit : fit.filter(({ name }) => names.includes(name));
+  const chosen =
+    names.length === 0
+      ? fit.filter(({ onlyByName }) => !onlyByName)
+      : fit.filter(({ name }) => names.includes(name));
   const startedUtc = new Date().toISOString();
   const startedAt = performance.now();
   const { results, errors } = await runBenchmarks(chosen, { places, quick, repetitions }, async (result) => {

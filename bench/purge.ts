@@ -11,7 +11,7 @@ import { assertCount, atMost, type Benchmark } from './benchmark.ts';
 import { drainTenant, fill, hasty, makeTenants, openFleet, withCopy } from './fleet.ts';
 import type { Place } from './place.ts';
 import type { ProducerJob } from './purge-producer.ts';
-import { perSecond, ratio, spread } from './spread.ts';
+import { perSecond, quantile, ratio, spread } from './spread.ts';
 import { interleave, timed } from './timing.ts';
 
 const producer = fileURLToPath(new URL('purge-producer.ts', import.meta.url));
@@ -82,7 +82,7 @@ export const purge: Benchmark = {
         }),
     });
     await place.remove();
-    const p99s = (of: keyof Waits) => waits.map((each) => p99(each[of]));
+    const p99s = (of: keyof Waits) => waits.map((each) => quantile(each[of], 0.99));
     const seconds = spread(costs.ours.ms.map((ms) => ms / 1_000));
     return {
       measurements: [
@@ -146,8 +146,4 @@ function deleteAll(database: DatabaseSync): number {
     if (changes === 0) return deleted;
     deleted += Number(changes);
   }
-}
-
-function p99(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.ceil(0.99 * values.length) - 1]!;
 }

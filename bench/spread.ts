@@ -40,6 +40,11 @@ export function msEach(count: number, { ms }: Costs): Spread {
   return spread(ms.map((time) => time / count));
 }
 
+/** The least of the values that so large a share of them does not exceed (nearest rank). Takes at least one value. */
+export function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(share * values.length) - 1]!;
+}
+
 function digits(value: number): number {
   return Number(value.toPrecision(4));
 }
