@@ -34,11 +34,15 @@ interface Ended {
 }
 
 function bench(...words: string[]): Promise<Ended> {
+  return benchWith({}, ...words);
+}
+
+function benchWith(variables: Readonly<Record<string, string>>, ...words: string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['bench/main.ts', ...words], {
       cwd: root,
       // Settings in the environment must not affect the benchmarks.
-      env: { ...process.env, TMPDIR: folder, MULTI_OUTBOX_BATCH_SIZE: '1', NO_COLOR: '1' },
+      env: { ...process.env, TMPDIR: folder, MULTI_OUTBOX_BATCH_SIZE: '1', NO_COLOR: '1', ...variables },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     children.push(child);
@@ -109,6 +113,8 @@ describeBench('a quick run of all benchmarks', () => {
         'console',
       ]),
     );
+    // It installs packages, so it runs only if it is named.
+    expect(names).not.toContain('peers');
     for (const { measurements, targets, notes } of document.benchmarks) {
       expect(measurements.length).toBeGreaterThan(0);
       for (const { case: name, counts, figures } of measurements) {
@@ -197,6 +203,36 @@ describeBench('a quick run of all benchmarks', () => {
     expect(countsOf('fan-out')).toEqual([{ tenants: 500, pages: 3 }]);
   });
 });
+
+/** The peers themselves do not run in this suite: `npm run bench -- --quick peers` needs the registry of npm, and PostgreSQL. */
+testBench(
+  'peers that cannot be installed are left out with the reason, and multi-outbox is measured',
+  async () => {
+    const cache = await mkdtemp(path.join(tmpdir(), 'multi-outbox-npm-cache-'));
+    const nothing = {
+      npm_config_registry: 'http://127.0.0.1:1/',
+      npm_config_fetch_retries: '0',
+      npm_config_cache: cache,
+    };
+    const { code, stdout, stderr } = await benchWith(nothing, '--json', '--quick', 'peers');
+    await rm(cache, { recursive: true, force: true });
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    const [{ measurements, notes }] = (JSON.parse(stdout) as BenchDocument).benchmarks as [
+      BenchDocument['benchmarks'][number],
+    ];
+    expect(notes[0]).toMatch(/left out, because npm could not install them: .*ECONNREFUSED/s);
+    expect(measurements.map((one) => one.case)).toEqual(
+      expect.arrayContaining([
+        'one message at a time: to the handler, p50, ms',
+        '1 database: idle, calls a second',
+        'drain, batch 500: messages a second',
+        '3 databases: a message in each handled after, ms',
+      ]),
+    );
+    for (const { figures } of measurements) expect(Object.keys(figures)).toEqual(['multi-outbox']);
+  },
+  120_000,
+);
 
 testBench(
   'benchmarks are chosen by name and shown as tables, without a verdict on a quick run',
