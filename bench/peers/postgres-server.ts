@@ -88,8 +88,13 @@ export async function startPostgres(binaries: string, folder: string): Promise<P
   const stop = () => {
     if (existsSync(join(data, 'postmaster.pid'))) run('pg_ctl', 'stop', '-D', data, '-m', 'immediate', '-w');
   };
-  // An interrupt ends this process only after this call.
-  run('pg_ctl', 'start', '-D', data, '-l', log, '-w');
+  try {
+    run('pg_ctl', 'start', '-D', data, '-l', log, '-w');
+  } catch (error) {
+    // An interrupt from the terminal ends pg_ctl, but not the server that it has started.
+    stop();
+    throw error;
+  }
   const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
   const { stdout: version } = spawnSync(join(binaries, 'initdb'), ['--version'], { encoding: 'utf8' });
   return {

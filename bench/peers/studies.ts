@@ -83,7 +83,7 @@ function drain(batch: number, messages: number): Study {
 
 export const notes = [
   'Durability is the same: SQLite commits with synchronous FULL (plainjob would choose NORMAL), and a PostgreSQL that the benchmark starts has its defaults, fsync and synchronous_commit on, on the same disk.',
-  'Latency is the time from the call that stores a message to the start of its handler, in one process; plainjob looks for messages every second, and pg-boss listens for them, which is no default. Otherwise each has its defaults there, and when idle.',
+  'Latency is the time from the call that stores a message to the start of its handler, in one process, for 50 messages or as many as 20 s allow; plainjob looks for messages every second, and pg-boss listens for them, which is no default. Otherwise each has its defaults there, and when idle.',
   'Idle is directly after a message in each database, when multi-outbox looks at them most often: after 2 s, 4 s and so on, up to 5 min. Calls are statements of PostgreSQL and SQLite, and for multi-outbox calls of its engine, which are several statements each. The figures of the server are those of all its processes.',
   'A batch is what a claim takes at most. Up to 16 handlers run at once, or as many as the batch has. The first tenth of a drain does not count. At batch 1 pg-boss is called by fetch and complete, because its worker rests after each job; from batch 10 graphile-worker also completes in batches. plainjob claims one job at a time.',
   'Of multi-outbox one host serves the 200 databases, of the peers 200 workers in one process. All of them share a PostgreSQL, with max_connections raised to 2,500.',
