@@ -71,9 +71,11 @@ function versionsOf(server: PostgresServer | undefined): string {
   return `Packages: ${packages.join(', ')}.${server === undefined ? '' : ` Server: ${server.version}.`}`;
 }
 
+/** npm prints the reason first, and then a stack. */
 function reasonOf(error: unknown): string {
   const { stderr } = error as { stderr?: string };
-  return (stderr || String(error)).trim();
+  const lines = (stderr || String(error)).trim().split('\n').slice(0, 4);
+  return lines.map((line) => line.replace(/^npm error /, '')).join('; ');
 }
 
 async function serverFor(folder: string): Promise<PostgresServer | undefined> {
