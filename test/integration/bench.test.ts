@@ -231,7 +231,7 @@ testBench(
     );
     for (const { figures } of measurements) expect(Object.keys(figures)).toEqual(['multi-outbox']);
   },
-  120_000,
+  300_000,
 );
 
 testBench(
