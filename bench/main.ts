@@ -26,6 +26,7 @@ import { purge } from './purge.ts';
 import { report } from './report.ts';
 import { reports } from './reports.ts';
 import { runBenchmarks } from './run-benchmarks.ts';
+import { scale } from './scale.ts';
 import { sqlitePlaces } from './sqlite/place.ts';
 import { sqlServerPlaces } from './sqlserver/place.ts';
 import { stuck } from './stuck.ts';
@@ -48,6 +49,7 @@ const benchmarks: readonly Benchmark[] = [
   coldStart,
   telemetry,
   reports,
+  scale,
   consolePages,
   peers,
 ];

@@ -83,7 +83,8 @@ export const reports: Benchmark = {
   },
 };
 
-async function reportRun(
+/** Reports a run of 20 messages. */
+export async function reportRun(
   registry: Registry,
   report: Pick<TenantReport, 'tenantId' | 'queues' | 'times' | 'longestWaitMs'>,
 ): Promise<void> {

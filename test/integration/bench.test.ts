@@ -110,6 +110,7 @@ describeBench('a quick run of all benchmarks', () => {
         'cold-start',
         'telemetry',
         'reports',
+        'scale',
         'console',
       ]),
     );
@@ -190,6 +191,15 @@ describeBench('a quick run of all benchmarks', () => {
 
   test('S2, S4: reports are measured with counts and history, and without', () => {
     expect(countsOf('reports')).toEqual(Array(3).fill({ tenants: 10, reports: 20 }));
+  });
+
+  test('F3: what limits a large fleet is computed from measured costs', () => {
+    expect(countsOf('scale')).toMatchObject([
+      { looksASecond: 333, runsASecond: 611 },
+      { looksASecond: 333, runsASecond: 361 },
+      { looksASecond: 28, runsASecond: 306 },
+      { looksASecond: 1, runsASecond: 279 },
+    ]);
   });
 
   test('S4: pages of the console are measured', () => {
