@@ -49,6 +49,18 @@ export async function makeTenants(
   if (failed) throw new Error(`The database of '${failed.tenantId}' was not made: ${failed.error!.message}`);
 }
 
+/** New tenants are due at once; plans of all of them move their due times a day ahead. */
+export async function planAll(place: Place, tenants: number): Promise<void> {
+  await using fleet = openFleet(place, { ...hasty, plan: { capacity: 10_000, redispatchMs: '24h' } });
+  let planned = 0;
+  for (let more = true; more; ) {
+    const report = await fleet.plan();
+    planned += report.requests.length;
+    more = report.more;
+  }
+  assertCount('tenants planned at first', planned, tenants);
+}
+
 /** `tenant-1`, `tenant-2`, … */
 export function tenantNames(count: number, prefix = 'tenant'): string[] {
   return Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`);

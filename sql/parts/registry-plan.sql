@@ -7,7 +7,8 @@ GO
 -- 'released' (no tenant is due) or 'acquired' (under Fence), with the facts about the previous plan. Then the
 -- @Limit tenants that have been due longest and, if more are due, as many again by @OrderBy: 'longest-due',
 -- 'backlog', 'priority', 'deadline' or 'weight' (the time since the tenant was planned, times its weight). With
--- @LookWithinMs, due times that are later than this from now are brought forward to it.
+-- @LookWithinMs, due times that are later than this from now are brought forward to it. With @Ranges, the plan has the
+-- lease of one @Range, from 1, and reads only its tenants (sql/parts/registry-in-range.sql).
 IF OBJECT_ID(N'[$(Schema)].[Plan_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Plan_Begin]
@@ -15,7 +16,9 @@ ALTER PROCEDURE [$(Schema)].[Plan_Begin]
   @LeaseMs bigint,
   @Limit int,
   @OrderBy nvarchar(40) = N'longest-due',
-  @LookWithinMs bigint = NULL
+  @LookWithinMs bigint = NULL,
+  @Range int = 1,
+  @Ranges int = 1
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -29,10 +32,14 @@ IF @OrderBy IS NULL OR @OrderBy NOT IN (N'longest-due', N'backlog', N'priority',
   THROW 51005, N'@OrderBy must be longest-due, backlog, priority, deadline or weight.', 1;
 IF @LookWithinMs NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@LookWithinMs must be milliseconds from 0 to 1500000000000, or null.', 1;
-DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'plan'), @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @Fence bigint;
+IF COALESCE(@Ranges, 0) NOT BETWEEN 1 AND 64 OR COALESCE(@Range, 0) NOT BETWEEN 1 AND @Ranges
+  THROW 51027, N'@Ranges must be from 1 to 64, and @Range from 1 to @Ranges.', 1;
+DECLARE @LeaseName nvarchar(200) = CASE WHEN @Ranges = 1 THEN N'plan' ELSE CONCAT(N'plan:', @Range, N'/', @Ranges) END;
+DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', @LeaseName), @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @Fence bigint;
 DECLARE @AcquisitionId uniqueidentifier;
 DECLARE @Holder nvarchar(200), @RenewedUtc datetime2(3), @ExpiresUtc datetime2(3), @AheadMs bigint;
 DECLARE @NextDue datetime2(3), @LastDue datetime2(3), @LatestDue datetime2(3), @Due int = 0, @LastPlan datetime2(3), @Open bit;
+DECLARE @PreviousPlan datetime2(3), @Known int, @LatestPlan datetime2(3);
 DECLARE @DrawInAfter nvarchar(64);
 DECLARE @Read TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, Besides bit NOT NULL);
 -- Tenants whose due times this plan makes earlier. It finds them before it locks them, and locks each by its key, as
@@ -47,12 +54,12 @@ BEGIN
   SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
-SELECT @NextDue = MIN(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
+:r parts/registry-next-due.sql
 IF @IsOurs IS NOT NULL OR @NextDue <= @Now
 BEGIN
-  EXEC [$(Schema)].[Lease_Ensure] N'plan';
+  EXEC [$(Schema)].[Lease_Ensure] @LeaseName;
   BEGIN TRANSACTION;
-  EXEC [$(Schema)].[Lease_Take] N'plan', @Owner, @LeaseMs, NULL, NULL, @Fence OUTPUT, @AcquisitionId OUTPUT, @Holder OUTPUT,
+  EXEC [$(Schema)].[Lease_Take] @LeaseName, @Owner, @LeaseMs, NULL, NULL, @Fence OUTPUT, @AcquisitionId OUTPUT, @Holder OUTPUT,
     @ExpiresUtc OUTPUT;
   IF @Fence IS NULL
   BEGIN
@@ -74,8 +81,11 @@ SET @Now = SYSUTCDATETIME();
 -- after it was set back, its tenant is due too early, once, and its run plans the next time anew. Less than a second is
 -- how a server keeps its time.
 IF @LastPlan > DATEADD(second, 1, @Now)
+BEGIN
   -- If an earlier change is not finished, its rest is made up for, too.
   SELECT @AheadMs = COALESCE(@AheadMs, 0) + DATEDIFF_BIG(millisecond, @Now, @LastPlan), @DrawInAfter = N'';
+  DELETE FROM [$(Schema)].[PlanRanges] WHERE Range > 0;
+END;
 -- All the time that there is: no due time can be later.
 IF @AheadMs > 315537897600000 SET @AheadMs = 315537897600000;
 IF @AheadMs IS NOT NULL
@@ -117,40 +127,78 @@ BEGIN
     WHERE Status = N'active' AND CASE WHEN NextDueUtc > @LatestDue THEN 1 ELSE 0 END = 1;
   END;
 END;
-SELECT @NextDue = MIN(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
-IF @Fence IS NOT NULL
+:r parts/registry-next-due.sql
+IF @Fence IS NOT NULL AND @Ranges = 1
   SELECT @Due = COUNT(*) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now;
+IF @Fence IS NOT NULL AND @Ranges > 1
+  SELECT @Due = COUNT(*) FROM [$(Schema)].[Tenants]
+  WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now
+:r parts/registry-in-range.sql
+;
 IF @Fence IS NOT NULL AND @Due = 0
 BEGIN
   -- Our own earlier plan is still open; it is now lost (L2).
   UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL WHERE NameHash = @LeaseHash;
   SET @Fence = NULL;
 END;
-UPDATE [$(Schema)].[RegistryState]
-SET LastPlanUtc = @Now, LastPlanDue = @Due, LastPlanChosen = 0, PlanOpen = CASE WHEN @Fence IS NULL THEN 0 ELSE 1 END,
-  DrawInMs = @AheadMs, DrawInAfter = @DrawInAfter
-WHERE Id = 1;
+SET @PreviousPlan = @LastPlan;
+IF @Ranges = 1
+  UPDATE [$(Schema)].[RegistryState]
+  SET LastPlanUtc = @Now, LastPlanDue = @Due, LastPlanChosen = 0, PlanOpen = CASE WHEN @Fence IS NULL THEN 0 ELSE 1 END,
+    DrawInMs = @AheadMs, DrawInAfter = @DrawInAfter
+  WHERE Id = 1;
+ELSE
+BEGIN
+  UPDATE [$(Schema)].[RegistryState] SET LastPlanUtc = @Now, DrawInMs = @AheadMs, DrawInAfter = @DrawInAfter WHERE Id = 1;
+  -- If the fleet's last plan was one with another number of ranges, all ranges were planned then.
+  SELECT @Known = COUNT(*), @LatestPlan = MAX(LastPlanUtc) FROM [$(Schema)].[PlanRanges] WHERE Ranges = @Ranges;
+  IF @Known <> @Ranges OR @LatestPlan < @LastPlan
+  BEGIN
+    DELETE FROM [$(Schema)].[PlanRanges] WHERE Range > 0;
+    SET @Known = 0;
+    WHILE @Known < @Ranges
+    BEGIN
+      SET @Known = @Known + 1;
+      INSERT [$(Schema)].[PlanRanges] (Range, Ranges, LastPlanUtc, LastPlanDue, LastPlanChosen, PlanOpen)
+      VALUES (@Known, @Ranges, COALESCE(@LastPlan, @Now), 0, 0, 0);
+    END;
+  END;
+  SELECT @PreviousPlan = CASE WHEN @LastPlan IS NULL THEN NULL ELSE LastPlanUtc END, @Open = PlanOpen
+  FROM [$(Schema)].[PlanRanges] WHERE Range = @Range;
+  UPDATE [$(Schema)].[PlanRanges]
+  SET LastPlanUtc = @Now, LastPlanDue = @Due, LastPlanChosen = 0, PlanOpen = CASE WHEN @Fence IS NULL THEN 0 ELSE 1 END
+  WHERE Range = @Range;
+END;
 COMMIT;
 SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'acquired' END AS Lease, @Fence AS Fence,
   @AcquisitionId AS AcquisitionId, @Due AS Due,
-  DATEDIFF_BIG(millisecond, @LastPlan, @Now) AS SinceMs, @Open AS Unfinished,
+  DATEDIFF_BIG(millisecond, @PreviousPlan, @Now) AS SinceMs, @Open AS Unfinished,
   CASE WHEN DATEDIFF_BIG(minute, @LastPlan, @Now) = 0 THEN 0 ELSE 1 END AS IsFirstOfMinute, DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs;
 IF @Fence IS NULL RETURN;
-INSERT @Read (Id, Besides)
-SELECT TOP (@Limit) Id, 0 FROM [$(Schema)].[Tenants]
-WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now ORDER BY NextDueUtc, Id;
+IF @Ranges = 1
+  INSERT @Read (Id, Besides)
+  SELECT TOP (@Limit) Id, 0 FROM [$(Schema)].[Tenants]
+  WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now ORDER BY NextDueUtc, Id;
+ELSE
+  INSERT @Read (Id, Besides)
+  SELECT TOP (@Limit) Id, 0 FROM [$(Schema)].[Tenants]
+  WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now
+:r parts/registry-in-range.sql
+  ORDER BY NextDueUtc, Id;
 IF @Due > @Limit AND @OrderBy <> N'longest-due'
 BEGIN
   -- Sort only ids, because whole rows of all due tenants would be much data to sort.
-  INSERT @First (Id)
-  SELECT TOP (@Limit) Id FROM [$(Schema)].[Tenants]
-  WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now
-  ORDER BY CASE @OrderBy
-      WHEN N'backlog' THEN CASE Backlog WHEN 1 THEN -1E0 ELSE 0E0 END
-      WHEN N'priority' THEN -Priority
-      WHEN N'deadline' THEN COALESCE(SlaSeconds * 1E3 - CAST(DATEDIFF_BIG(millisecond, NextDueUtc, @Now) AS float), 1E300)
-      WHEN N'weight' THEN -COALESCE(Weight * CAST(DATEDIFF_BIG(millisecond, LastPlannedUtc, @Now) AS float), 1E300)
-    END, NextDueUtc, Id;
+  IF @Ranges = 1
+    INSERT @First (Id)
+    SELECT TOP (@Limit) Id FROM [$(Schema)].[Tenants]
+    WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now
+:r parts/registry-due-first.sql
+  ELSE
+    INSERT @First (Id)
+    SELECT TOP (@Limit) Id FROM [$(Schema)].[Tenants]
+    WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now
+:r parts/registry-in-range.sql
+:r parts/registry-due-first.sql
   INSERT @Read (Id, Besides) SELECT f.Id, 1 FROM @First f WHERE NOT EXISTS (SELECT 1 FROM @Read r WHERE r.Id = f.Id);
 END;
 SELECT t.*, DATEDIFF_BIG(millisecond, t.NextDueUtc, @Now) AS OverdueMs,
@@ -160,7 +208,7 @@ ORDER BY r.Besides, t.NextDueUtc, t.Id;
 GO
 -- Commits the choice, a JSON array of {"tenantId":"…","planVersion":1}, and releases the plan lease. Returns one
 -- row for each tenant that this planner got: a tenant that is still active and was not planned since. No rows if
--- the lease was lost.
+-- the lease was lost. @Range and @Ranges are those of Plan_Begin.
 IF OBJECT_ID(N'[$(Schema)].[Plan_Commit]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Commit] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Plan_Commit]
@@ -168,7 +216,9 @@ ALTER PROCEDURE [$(Schema)].[Plan_Commit]
   @Fence bigint,
   @AcquisitionId uniqueidentifier,
   @Choices nvarchar(max),
-  @RedispatchMs bigint
+  @RedispatchMs bigint,
+  @Range int = 1,
+  @Ranges int = 1
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -179,6 +229,7 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a t
 IF @Choices IS NULL OR ISJSON(@Choices) = 0 THROW 51025, N'@Choices must be a JSON array.', 1;
 IF COALESCE(@RedispatchMs, -1) NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@RedispatchMs must be milliseconds from 0 to 1500000000000.', 1;
+DECLARE @LeaseName nvarchar(200) = CASE WHEN @Ranges = 1 THEN N'plan' ELSE CONCAT(N'plan:', @Range, N'/', @Ranges) END;
 DECLARE @Now datetime2(3), @Chosen int = 0;
 -- An id of more than 64 characters is cut to 65, and then matches no tenant.
 DECLARE @Choice TABLE (
@@ -201,11 +252,11 @@ IF EXISTS (SELECT 1 FROM @Choice WHERE IsBad = 1)
   THROW 51025, N'Each entry of @Choices needs a tenantId and a planVersion, and the planVersion must be a whole number.', 1;
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
-WHERE NameHash = HASHBYTES('SHA2_256', N'plan') AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence
+WHERE NameHash = HASHBYTES('SHA2_256', @LeaseName) AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence
   AND AcquisitionId = @AcquisitionId;
 IF @@ROWCOUNT = 1
 BEGIN
-  UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = 0 WHERE Id = 1;
+  IF @Ranges = 1 UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = 0 WHERE Id = 1;
   SET @Now = SYSUTCDATETIME();
   UPDATE [$(Schema)].[Tenants]
   SET PlanVersion = PlanVersion % 9007199254740991 + 1, LastPlannedUtc = @Now, WakePending = 0, InFlight = 1,
@@ -213,7 +264,10 @@ BEGIN
   OUTPUT inserted.Id INTO @Won (TenantId)
   WHERE Status = N'active' AND EXISTS (SELECT 1 FROM @Choice c WHERE c.TenantId = Id AND DATALENGTH(c.TenantId) = DATALENGTH(Id) AND c.SeenVersion = PlanVersion);
   SET @Chosen = @@ROWCOUNT;
-  UPDATE [$(Schema)].[RegistryState] SET LastPlanChosen = @Chosen WHERE Id = 1;
+  IF @Ranges = 1
+    UPDATE [$(Schema)].[RegistryState] SET LastPlanChosen = @Chosen WHERE Id = 1;
+  ELSE
+    UPDATE [$(Schema)].[PlanRanges] SET LastPlanChosen = @Chosen, PlanOpen = 0 WHERE Range = @Range AND Ranges = @Ranges;
 END;
 COMMIT;
 SELECT TenantId FROM @Won;

@@ -226,10 +226,22 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @LongestWaitMs bigint, @LongestWaitUtc datetime2(3);
+DECLARE @LastPlan datetime2(3), @LatestPlan datetime2(3), @LastPlanDue int, @LastPlanChosen int;
+DECLARE @RangePlan datetime2(3), @RangesDue bigint, @RangesChosen bigint;
+-- With several planners, this tells of the range that was planned the longest ago, and of all ranges' tenants. If the last
+-- plan was of all tenants, the ranges' plans are earlier. They are read last, because plans go on meanwhile.
+SELECT @LastPlan = LastPlanUtc, @LastPlanDue = LastPlanDue, @LastPlanChosen = LastPlanChosen
+FROM [$(Schema)].[RegistryState] WHERE Id = 1;
+SELECT @LatestPlan = MAX(LastPlanUtc), @RangePlan = MIN(LastPlanUtc), @RangesDue = SUM(CAST(LastPlanDue AS bigint)),
+  @RangesChosen = SUM(CAST(LastPlanChosen AS bigint))
+FROM [$(Schema)].[PlanRanges];
+IF @LatestPlan >= @LastPlan
+  SELECT @LastPlan = @RangePlan, @LastPlanDue = @RangesDue, @LastPlanChosen = @RangesChosen;
 SELECT TOP (1) @LongestWaitMs = LongestWaitMs, @LongestWaitUtc = LongestWaitUtc FROM [$(Schema)].[Tenants]
 WHERE Status <> N'retired' AND LongestWaitMs IS NOT NULL AND LongestWaitUtc > DATEADD(hour, -24, @Now)
 ORDER BY LongestWaitMs DESC, LongestWaitUtc DESC;
-SELECT f.*, s.LastPlanUtc, DATEDIFF_BIG(millisecond, s.LastPlanUtc, @Now) AS LastPlanAgeMs, s.LastPlanDue, s.LastPlanChosen,
+SELECT f.*, @LastPlan AS LastPlanUtc, DATEDIFF_BIG(millisecond, @LastPlan, @Now) AS LastPlanAgeMs, @LastPlanDue AS LastPlanDue,
+  @LastPlanChosen AS LastPlanChosen,
   s.Poisoned, s.LastPoisonedUtc, @LongestWaitMs AS LongestWaitMs, DATEDIFF_BIG(millisecond, @LongestWaitUtc, @Now) AS LongestWaitAgeMs
 FROM (
     SELECT COALESCE(SUM(CASE WHEN Status = N'active' THEN 1 ELSE 0 END), 0) AS Active,

@@ -4,7 +4,7 @@
 -- Order of locks, in all procedures of the registry:
 --   1. the row of the plan lease;
 --   2. the row of RegistryState, in plans and in changes of a definition or a status;
---   3. rows of Tenants. Plans, reports and wakes change the schedule of rows whose ids they know. Two calls that change
+--   3. rows of Tenants, and after them those of PlanRanges. Plans, reports and wakes change the schedule of rows whose ids they know. Two calls that change
 --      several of the same rows in different order may deadlock (1205). The server ends one of them, which is then
 --      tried again.
 SET QUOTED_IDENTIFIER ON;
@@ -121,4 +121,16 @@ BEGIN
   );
   INSERT [$(Schema)].[RegistryState] (Id, TenantVersion, LastPlanDue, LastPlanChosen, PlanOpen, Poisoned) VALUES (1, 0, 0, 0, 0, 0);
 END;
+GO
+-- What each of several planners did last: a row for each range of tenants, of as many Ranges as there are planners. A single
+-- planner leaves it alone.
+IF OBJECT_ID(N'[$(Schema)].[PlanRanges]', N'U') IS NULL
+  CREATE TABLE [$(Schema)].[PlanRanges] (
+    Range int NOT NULL CONSTRAINT [PK_PlanRanges] PRIMARY KEY CLUSTERED,
+    Ranges int NOT NULL,
+    LastPlanUtc datetime2(3) NOT NULL,
+    LastPlanDue int NOT NULL,
+    LastPlanChosen int NOT NULL,
+    PlanOpen bit NOT NULL
+  );
 GO

@@ -41,6 +41,7 @@ export interface FleetSummary {
    */
   readonly longestWaitMs: number | null;
   readonly longestWaitAgeMs: number | null;
+  /** With several planners: the sums of the ranges' last plans, and when the range was planned that has waited the longest. */
   readonly lastPlan: {
     readonly utc: Date;
     readonly ageMs: number;

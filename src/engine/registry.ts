@@ -8,6 +8,7 @@ import type { FleetSummary } from './fleet-summary.ts';
 import type { FleetMinute, TenantHour } from './history.ts';
 import type { LeasedElsewhere, LeaseRef, LeaseStore } from './lease-store.ts';
 import type { OperationStore } from './operation-store.ts';
+import type { PlanRange } from './plan-range.ts';
 import type { RunCounts } from './run-counts.ts';
 import type { SchemaControl } from './schema.ts';
 import type { FailingTopic, QueueState, Reported, RunOutcome, TenantReport } from './tenant-report.ts';
@@ -156,9 +157,14 @@ export interface BeginPlan {
    * longer after the clock was set back, or after the operator has lowered the bound (F6). Default: it leaves them.
    */
   readonly lookWithinMs?: number;
+  /** The plan takes the lease of this range, and reads only its tenants. Default: all tenants. */
+  readonly range?: PlanRange | undefined;
 }
 
-/** The facts about the previous plan, which reveal a lost or late tick (F3). */
+/**
+ * The facts about the previous plan, which reveal a lost or late tick (F3): the previous plan of the same range, or of a
+ * fleet with another number of planners, which planned its tenants too.
+ */
 export interface PreviousPlan {
   /** Milliseconds since the previous plan; null at the first plan. */
   readonly sinceMs: number | null;
@@ -190,6 +196,8 @@ export interface CommitPlan {
    * replaces this.
    */
   readonly redispatchMs: number;
+  /** As in `BeginPlan`. */
+  readonly range?: PlanRange | undefined;
 }
 
 /** Lets a wake choose tenants, as a plan does (F7). */

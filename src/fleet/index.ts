@@ -9,6 +9,7 @@
 
 import { withEitherSignal } from '../either-signal.ts';
 import type { TenantDatabase } from '../engine/engine.ts';
+import type { PlanRange } from '../engine/plan-range.ts';
 import type { Woken } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
 import { describeError, MultiOutboxError, shownValue } from '../errors.ts';
@@ -26,13 +27,14 @@ import { checkedDispatchRequest } from './dispatch/request-format.ts';
 import type { RunReport } from './dispatch/run-report.ts';
 import { type DispatchRequest, dispatchRequests } from './dispatch-request.ts';
 import { isEmbedded } from './engines.ts';
-import { FleetHandle, type FleetHandleOptions } from './fleet-handle.ts';
+import { FleetHandle, type FleetHandleOptions, type OpenFleet } from './fleet-handle.ts';
 import type { Diagnosis, ExamineOptions } from './operations/doctor.ts';
 import type { MigrateOptions, TenantMigration } from './operations/migrate.ts';
 import { PendingWakes } from './pending-wakes.ts';
 import { FleetGauge } from './plan/fleet-gauge.ts';
 import { keepHistory } from './plan/history-keeper.ts';
 import { ParkedTenants } from './plan/parked-tenants.ts';
+import { PlanRanges } from './plan/plan-ranges.ts';
 import { isRoutine, type PlanReport } from './plan/plan-report.ts';
 import { makePlan } from './plan/planner.ts';
 import type { Strategy } from './plan/strategy.ts';
@@ -74,6 +76,8 @@ export class Fleet {
   readonly #logLimit: LogLimit;
   #closing: Promise<string[]> | undefined;
   readonly #parked: ParkedTenants;
+  /** Undefined with one planner. */
+  readonly #ranges: PlanRanges | undefined;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -95,6 +99,9 @@ export class Fleet {
     this.#logLimit = options.logLimit ?? new LogLimit(options.logger);
     const topics = [...options.handlers.values()].flatMap((set) => set.topics.map(({ topic }) => topic));
     this.#parked = new ParkedTenants(topics, options.logger);
+    const { owner, logger } = options;
+    const { planners } = options.settings.plan;
+    this.#ranges = planners === 1 ? undefined : new PlanRanges({ planners, owner, logger });
     setTenantLabels(options.settings.telemetry.metricTenants);
   }
 
@@ -103,18 +110,29 @@ export class Fleet {
     this.handle.track(this.#plan(optionsOf('plan', options, planNames)));
 
   async #plan({ capacity }: PlanOptions): Promise<PlanReport> {
-    const { settings, strategy, owner, logger } = this.#options;
+    const { settings } = this.#options;
     const checked = checkedCapacity(capacity ?? settings.plan.capacity);
     this.handle.closed.throwIfAborted();
     const { registry, directory } = await this.handle.ready();
     // A running dispatch must notice a tenant's change even while no other call reads the directory.
     void directory.refreshIfDue();
     await this.#parked.wakeOnce(registry);
+    if (await this.#gauge.recordIfDue(registry)) {
+      const limit = settings.telemetry.metricWorstTenants;
+      void this.handle.track(this.#gauge.showTenants(registry, { limit, signal: this.handle.closed }));
+    }
+    const plan = (range: PlanRange | undefined, share: number) =>
+      this.#planRange({ registry, directory }, range, share);
+    return this.#ranges === undefined ? plan(undefined, checked) : this.#ranges.plan(checked, plan);
+  }
+
+  #planRange(
+    { registry, directory }: Pick<OpenFleet, 'registry' | 'directory'>,
+    range: PlanRange | undefined,
+    capacity: number,
+  ): Promise<PlanReport> {
+    const { settings, strategy, owner, logger } = this.#options;
     return inSpan('plan', {}, async (span) => {
-      if (await this.#gauge.recordIfDue(registry)) {
-        const limit = settings.telemetry.metricWorstTenants;
-        void this.handle.track(this.#gauge.showTenants(registry, { limit, signal: this.handle.closed }));
-      }
       const onTenant = directory.remember.bind(directory);
       let isNewMinute = false;
       const report = await makePlan(
@@ -127,12 +145,13 @@ export class Fleet {
           leaseMs: settings.dispatch.leaseMs,
           redispatchMs: this.#redispatchMs,
           lookWithinMs: settings.schedule.lookWithinMs,
+          range,
           onTenant,
           onNewMinute: () => {
             isNewMinute = true;
           },
         },
-        checked,
+        capacity,
       );
       // The plan's tenants do not wait for the history; `close` does.
       if (isNewMinute)

@@ -7,6 +7,7 @@ import {
   type LeaseStore,
   longestLeaseMs,
 } from '../engine/lease-store.ts';
+import { isPlanLease } from '../engine/plan-range.ts';
 import { functionOf, MultiOutboxError, shownName, shownValue } from '../errors.ts';
 import { isOneLine, type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
@@ -41,7 +42,7 @@ export type UnderLease<Result> = { readonly status: 'done'; readonly result: Res
 export interface Leases {
   /**
    * Takes the lease, or returns null when another owner has it. Names are compared exactly; 'plan', 'directory' and
-   * names that begin with 'queue:' are reserved.
+   * names that begin with 'plan:' or 'queue:' are reserved.
    * @throws INVALID_ARGUMENT, ABORTED, UNKNOWN_TENANT, TENANT_NOT_ACTIVE, or the database's error
    */
   acquire(name: string, options?: LeaseOptions): Promise<Lease | null>;
@@ -169,7 +170,7 @@ function checkedRequest(name: string, options: LeaseOptions, instance: string): 
     );
   };
   if (!isOneLine(name, 200)) refuse('its name must be 1 to 200 characters, without control characters');
-  if (name === 'plan' || name === 'directory' || name.startsWith('queue:')) {
+  if (isPlanLease(name) || name === 'directory' || name.startsWith('queue:')) {
     refuse('this name is reserved for the system; choose another');
   }
   if (!isOneLine(owner, 200)) refuse('its owner must be 1 to 200 characters, without control characters');

@@ -25,6 +25,7 @@ import { recoverySuite } from './recovery.ts';
 import { registryHistorySuite } from './registry-history.ts';
 import { registryOperationsSuite } from './registry-operations.ts';
 import { registryPlanSuite } from './registry-plan.ts';
+import { registryPlannersSuite } from './registry-planners.ts';
 import { registryReportSuite } from './registry-report.ts';
 import { registryTenantsSuite } from './registry-tenants.ts';
 import { registryWakeSuite } from './registry-wake.ts';
@@ -59,6 +60,7 @@ const topics = {
     registryTenantsSuite,
     registryOperationsSuite,
     registryPlanSuite,
+    registryPlannersSuite,
     registryReportSuite,
     registryHistorySuite,
     registryWakeSuite,

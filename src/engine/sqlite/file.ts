@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { rangeOf } from '../plan-range.ts';
 import { Semaphore } from '../semaphore.ts';
 import { Connection } from './connection.ts';
 import type { FileAccess } from './errors.ts';
@@ -191,6 +192,7 @@ export class DatabaseFile {
       database.exec('PRAGMA journal_size_limit = 67108864');
       // SQLite's own case-insensitive comparisons cover only ASCII.
       database.function('fold_case', { deterministic: true }, foldCase);
+      database.function('plan_range', { deterministic: true }, planRange);
       const { clock } = this;
       // Replaces SQLite's own unixepoch, which returns seconds. The added half millisecond compensates for
       // the truncation when the seconds are converted back to milliseconds.
@@ -231,6 +233,11 @@ function lacksDescriptors(folder: string): boolean {
 /** Returns the same text for texts that differ only in case. */
 export function foldCase(value: unknown): string {
   return String(value).toLowerCase();
+}
+
+/** The range of a tenant among so many (F3). */
+export function planRange(tenantId: unknown, of: unknown): number {
+  return rangeOf(String(tenantId), Number(of));
 }
 
 export function closeQuietly(database: DatabaseSync | undefined): void {

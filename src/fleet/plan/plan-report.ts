@@ -1,10 +1,10 @@
 import type { DispatchRequest } from '../dispatch-request.ts';
 
-/** The result of one plan (F3). */
+/** The result of one plan (F3); with several planners, of the plans of all ranges together. */
 export interface PlanReport {
   /**
-   * `leased-elsewhere`: another planner has the plan lease. `idle`: no tenant was due. `planned`: the plan made
-   * requests.
+   * `planned`: the plan made requests. `leased-elsewhere`: another planner has the plan lease, or that of a range. `idle`: no
+   * tenant was due.
    */
   readonly status: 'leased-elsewhere' | 'idle' | 'planned';
   readonly requests: DispatchRequest[];
@@ -25,6 +25,19 @@ export interface PlanReport {
   /** Milliseconds until the next tenant is due; null when this plan does not know. */
   readonly nextDueInMs: number | null;
 }
+
+export const emptyPlan: PlanReport = {
+  status: 'idle',
+  requests: [],
+  due: 0,
+  oldestDueMs: null,
+  conflicts: 0,
+  more: false,
+  sinceLastPlanMs: null,
+  late: false,
+  unfinished: false,
+  nextDueInMs: null,
+};
 
 /** Whether a plan requested only routine looks, or nothing, and nothing was wrong with the plan before it. */
 export function isRoutine({ requests, late, unfinished }: PlanReport): boolean {

@@ -1,3 +1,4 @@
+import type { PlanRange } from '../../engine/plan-range.ts';
 import type { BeginPlanResult, PlanCandidate, Registry, UnreadableColumns } from '../../engine/registry.ts';
 import { errorText, ignoreRejection, MultiOutboxError, propertyOf } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
@@ -6,7 +7,7 @@ import { recordDueAges } from '../../telemetry/metrics.ts';
 import { publishPoint } from '../../telemetry/points.ts';
 import { traceHeaders } from '../../telemetry/trace-headers.ts';
 import { type DispatchReason, dispatchRequests } from '../dispatch-request.ts';
-import type { PlanReport } from './plan-report.ts';
+import { emptyPlan, type PlanReport } from './plan-report.ts';
 import type { Strategy } from './strategy.ts';
 
 export interface PlannerOptions {
@@ -22,6 +23,8 @@ export interface PlannerOptions {
   readonly logger: Logger;
   /** Called with every tenant that the plan reads, so that the tenant's run need not read it again. */
   readonly onTenant: (tenant: PlanCandidate['tenant']) => void;
+  /** Default: all tenants. */
+  readonly range?: PlanRange | undefined;
   /** Called by the fleet's first plan of each minute. */
   readonly onNewMinute?: () => void;
 }
@@ -46,13 +49,14 @@ const mostChoices = 2 * mostCandidates;
  * is due.
  */
 export async function makePlan(options: PlannerOptions, capacity: number): Promise<PlanReport> {
-  const { registry, strategy, owner, plan, redispatchMs, logger } = options;
+  const { registry, strategy, owner, plan, redispatchMs, logger, range } = options;
   const begun = await registry.beginPlan({
     owner,
     leaseMs: Math.min(options.leaseMs, longestPlanLeaseMs),
     limit: strategy.order ? capacity : mostCandidates,
     lookWithinMs: options.lookWithinMs,
     ...(strategy.order && { order: strategy.order }),
+    ...(range && { range }),
   });
   publishPoint('plan:begun', null);
   if (begun.status === 'leased-elsewhere') {
@@ -82,6 +86,7 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
     await registry.commitPlan({
       lease,
       redispatchMs,
+      ...(range && { range }),
       choices: chosen.map(({ tenant, planVersion }) => ({ tenantId: tenant.id, planVersion })),
     }),
   );
@@ -112,26 +117,13 @@ function noteUnreadable(tenantId: string, { definition, schedule }: UnreadableCo
   });
 }
 
-const emptyPlan: PlanReport = {
-  status: 'idle',
-  requests: [],
-  due: 0,
-  oldestDueMs: null,
-  conflicts: 0,
-  more: false,
-  sinceLastPlanMs: null,
-  late: false,
-  unfinished: false,
-  nextDueInMs: null,
-};
-
 /**
  * Calls the strategy, which may be a user's. Whatever the strategy returns, and even if it changes the list that it
  * gets, this function chooses each tenant at most once and stays within the capacity. If the strategy throws, this
  * function releases the plan lease before it rethrows the error.
  */
 async function choice(
-  { registry, strategy, redispatchMs }: PlannerOptions,
+  { registry, strategy, redispatchMs, range }: PlannerOptions,
   { lease, candidates }: Extract<BeginPlanResult, { status: 'due' }>,
   capacity: number,
 ): Promise<PlanCandidate[]> {
@@ -147,7 +139,7 @@ async function choice(
       if (known.has(candidate)) chosen.add(candidate);
     }
   } catch (error) {
-    await registry.commitPlan({ lease, redispatchMs, choices: [] }).catch(() => {});
+    await registry.commitPlan({ lease, redispatchMs, choices: [], ...(range && { range }) }).catch(() => {});
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
       `The strategy '${propertyOf(strategy, 'name')}' threw an error, so no tenant was planned: ${errorText(error)}. Correct the strategy.`,

@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from 'node:sqlite';
 import { candidateOrders } from '../../../src/engine/registry.ts';
-import { foldCase } from '../../../src/engine/sqlite/file.ts';
+import { foldCase, planRange } from '../../../src/engine/sqlite/file.ts';
 import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { discardDead, listDead, replayDead } from '../../support/dead-letters.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -45,6 +45,7 @@ function plansOf(file: string, table: string, statements: Set<string>): Promise<
   jest.restoreAllMocks();
   return withProgram(file, (db) => {
     db.function('fold_case', foldCase);
+    db.function('plan_range', { deterministic: true }, planRange);
     const about = [...statements].filter((sql) => sql.includes(table));
     return Object.entries(statistics).flatMap(([known, look]) => {
       db.exec(look);
@@ -186,38 +187,43 @@ test('Q3, Q9: the statements of a busy run are prepared once, and the constraint
   });
 });
 
-test('F3: a plan reads the due tenants, not the registered ones', async () => {
-  const engine = place.engine();
-  const registry = await place.registry(engine);
-  for (let index = 0; index < 30; index++) {
-    await registry.add(tenantDefinition({ id: `t${index}` }), `key-${index}`);
-  }
-  const statements = prepared();
-  const plan = await registry.beginPlan({ owner: 'planner', leaseMs: 60_000, limit: 5 });
-  if (plan.status !== 'due') throw new Error(`the plan is ${plan.status}`);
-  const choices = plan.candidates.map(({ tenant, planVersion }) => ({ tenantId: tenant.id, planVersion }));
-  for (const order of candidateOrders) {
-    await registry.beginPlan({ owner: 'planner', leaseMs: 60_000, limit: 5, order });
-  }
-  await registry.commitPlan({ lease: plan.lease, choices, redispatchMs: 1_000 });
-  await registry.wake(['t7']);
-  await registry.hasWoken();
-  await registry.changesSince(3);
+test.each([undefined, { range: 2, of: 3 }])(
+  'F3: a plan reads the due tenants, not the registered ones; its range is %p',
+  async (range) => {
+    const engine = place.engine();
+    const registry = await place.registry(engine);
+    for (let index = 0; index < 30; index++) {
+      await registry.add(tenantDefinition({ id: `t${index}` }), `key-${index}`);
+    }
+    const statements = prepared();
+    const request = { owner: 'planner', leaseMs: 60_000, limit: 5, range };
+    const plan = await registry.beginPlan(request);
+    if (plan.status !== 'due') throw new Error(`the plan is ${plan.status}`);
+    const choices = plan.candidates.map(({ tenant, planVersion }) => ({ tenantId: tenant.id, planVersion }));
+    for (const order of candidateOrders) await registry.beginPlan({ ...request, order });
+    await registry.commitPlan({ lease: plan.lease, choices, redispatchMs: 1_000, range });
+    await registry.wake(['t7']);
+    await registry.hasWoken();
+    await registry.changesSince(3);
+    expect([...statements].some((sql) => /plan_range|PlanRanges/.test(sql))).toBe(range !== undefined);
 
-  const plans = await plansOf(place.file('registry.db'), 'Tenants', statements);
-  // A strategy's order sorts the due ids, of which there may be many; it reads no other rows.
-  const byOrder = plans.filter(([sql]) => sql.includes('CROSS JOIN Tenants'));
-  expect(byOrder).toHaveLength((candidateOrders.length - 1) * Object.keys(statistics).length);
-  const tenantsDue = 'SEARCH Tenants USING INDEX Tenants_Due (NextDueUtc>? AND NextDueUtc<?)';
-  for (const [, steps] of byOrder) expect(steps).toContain(tenantsDue);
-  expect(byOrder.flatMap(([, steps]) => steps).filter((step) => step.startsWith('SCAN Tenants'))).toEqual([]);
-  expectIndexed(
-    plans.filter((each) => !byOrder.includes(each)),
-    'Tenants',
-  );
-  const due = plans.filter(([sql]) => sql.includes(':now ORDER BY Tenants.NextDueUtc, Id'));
-  expect(due).toHaveLength(Object.keys(statistics).length);
-  for (const [, steps] of due) {
-    expect(steps).toEqual([tenantsDue]);
-  }
-});
+    const plans = await plansOf(place.file('registry.db'), 'Tenants', statements);
+    // A strategy's order sorts the due ids, of which there may be many; it reads no other rows.
+    const byOrder = plans.filter(([sql]) => sql.includes('CROSS JOIN Tenants'));
+    expect(byOrder).toHaveLength((candidateOrders.length - 1) * Object.keys(statistics).length);
+    const tenantsDue = 'SEARCH Tenants USING INDEX Tenants_Due (NextDueUtc>? AND NextDueUtc<?)';
+    for (const [, steps] of byOrder) expect(steps).toContain(tenantsDue);
+    expect(byOrder.flatMap(([, steps]) => steps).filter((step) => step.startsWith('SCAN Tenants'))).toEqual(
+      [],
+    );
+    expectIndexed(
+      plans.filter((each) => !byOrder.includes(each)),
+      'Tenants',
+    );
+    const due = plans.filter(([sql]) => sql.includes(' ORDER BY Tenants.NextDueUtc, Id'));
+    expect(due).toHaveLength(Object.keys(statistics).length);
+    for (const [, steps] of due) {
+      expect(steps).toEqual([tenantsDue]);
+    }
+  },
+);

@@ -12,6 +12,7 @@ import type { Migration } from './migration.ts';
  * Version comes from one counter for all tenants, so that a reader can ask for the changes since a version (F2).
  * Poisoned: how many queue messages were given up (F6). DrawInMs: the milliseconds by which plans still have to make due times earlier, because the clock was set back (Q16), and
  * DrawInAfter: the last tenant whose times were; null when no tenant is left.
+ * PlanRanges: what each of several planners did last; a row for each range of tenants, of as many Ranges as there are planners.
  * OutboxState and InboxState: the counts of the queue, by the last run that served it to its end, at OutboxStateUtc and
  * InboxStateUtc (S2). LongestWaitMs: the longest time from a message's due time to the start of its handler, in the last run
  * that started one, which reported at LongestWaitUtc (S2). FailingTopics: the topics that fail now (S1).
@@ -97,6 +98,15 @@ CREATE TABLE RegistryState (
   LastPoisonedUtc INTEGER ${isTime('LastPoisonedUtc')}
 ) STRICT;
 INSERT INTO RegistryState (Id) VALUES (1);
+
+CREATE TABLE PlanRanges (
+  Range INTEGER PRIMARY KEY,
+  Ranges INTEGER NOT NULL,
+  LastPlanUtc INTEGER NOT NULL ${isTime('LastPlanUtc')},
+  ${total('LastPlanDue')},
+  ${total('LastPlanChosen')},
+  PlanOpen INTEGER NOT NULL DEFAULT 0 ${isFlag('PlanOpen')}
+) STRICT;
 
 CREATE TABLE TenantHistory (
   HourUtc INTEGER NOT NULL ${isTime('HourUtc')},

@@ -1,5 +1,6 @@
 /** The plan (F3): reads the due tenants under the plan lease, and commits the choice. */
 import { minuteMs } from '../../history.ts';
+import { leaseNameOf, type PlanRange } from '../../plan-range.ts';
 import type {
   BeginPlan,
   BeginPlanResult,
@@ -21,15 +22,11 @@ import {
   takenByAnother,
 } from '../lease-store.ts';
 import { clockToleranceMs, spanOfTimesMs, wholeMs } from '../time.ts';
+import { closeRange, forgetRanges, noteRange } from './plan-ranges.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
-
-const planLeaseName = 'plan';
 
 /** The most tenants whose times one plan changes after the clock was set back: it holds the write lock meanwhile. */
 const mostDrawnIn = 4_000;
-
-const dueTenants = `FROM Tenants INDEXED BY Tenants_Due
-    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= :now`;
 
 /**
  * The SQL expression by which the database sorts due tenants, for each candidate order. (A strategy's `Rank`
@@ -42,23 +39,50 @@ const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
   weight: 'Weight * (:now - LastPlannedUtc) DESC NULLS FIRST',
 };
 
-const planSql = {
-  /** Reads only the first entry of the index of due tenants, however many are registered. */
-  look: `SELECT Now, Owner, ${leaseTimes},
-      (SELECT ${acceptedTime('NextDueUtc')} FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
+/** @param inRange a condition, if the plan is of a range of the tenants. It needs only the index. */
+const reads = (leaseName: string, inRange: string) => {
+  const dueTenants = `FROM Tenants INDEXED BY Tenants_Due
+    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= :now${inRange}`;
+  return {
+    /** Reads only the first entry of the index of due tenants, however many are registered. */
+    look: `SELECT Now, Owner, ${leaseTimes},
+      (SELECT ${acceptedTime('NextDueUtc')} FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL${inRange}
         ORDER BY NextDueUtc LIMIT 1) AS NextDueUtc
-    FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = '${planLeaseName}'`,
-  due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY Tenants.NextDueUtc, Id LIMIT :limit + 0`,
-  /** Sorts only ids, because whole rows of all due tenants would be many megabytes. */
-  first: (order: keyof typeof rank) => `SELECT ${tenantColumns}
+    FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ${leaseName}`,
+    due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY Tenants.NextDueUtc, Id LIMIT :limit + 0`,
+    /** Sorts only ids, because whole rows of all due tenants would be many megabytes. */
+    first: (order: keyof typeof rank) => `SELECT ${tenantColumns}
     FROM (SELECT Id ${dueTenants} ORDER BY ${rank[order]}, NextDueUtc, Id LIMIT :limit + 0)
       CROSS JOIN Tenants INDEXED BY sqlite_autoindex_Tenants_1 USING (Id)`,
+    countDue: `SELECT count(*) AS Count ${dueTenants}`,
+  };
+};
+
+/** What a plan reads, of all tenants or of a range. */
+interface Scope {
+  readonly sql: ReturnType<typeof reads>;
+  readonly leaseName: string;
+  readonly range: PlanRange | undefined;
+  /** The statements' values besides their own. */
+  readonly values: Readonly<Record<string, number>>;
+}
+
+const readsOfAll = reads(`'${leaseNameOf(undefined)}'`, '');
+const readsOfRange = reads(`'plan:' || :range || '/' || :of`, ' AND plan_range(Id, :of) = :range');
+
+function scopeOf(range: PlanRange | undefined): Scope {
+  const leaseName = leaseNameOf(range);
+  if (range === undefined) return { sql: readsOfAll, leaseName, range, values: {} };
+  return { sql: readsOfRange, leaseName, range, values: { range: range.range, of: range.of } };
+}
+
+const planSql = {
   /** One seek in the index when no due time is that late. */
   bringForward: `UPDATE Tenants INDEXED BY Tenants_Due SET NextDueUtc = :latest
     WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc > :latest`,
-  countDue: `SELECT count(*) AS Count ${dueTenants}`,
   state: `SELECT ${acceptedTime('LastPlanUtc')} AS LastPlanUtc, PlanOpen = 1 AS PlanOpen FROM RegistryState`,
   note: 'UPDATE RegistryState SET LastPlanUtc = ?, LastPlanDue = ?, LastPlanChosen = 0, PlanOpen = ?',
+  noteOfRange: 'UPDATE RegistryState SET LastPlanUtc = ?',
   close: 'UPDATE RegistryState SET LastPlanChosen = ?, PlanOpen = 0',
   drawInState: `SELECT ${acceptedTime('LastPlanUtc')} AS LastPlanUtc, max(0, min(DrawInMs, ${spanOfTimesMs})) AS DrawInMs, DrawInAfter
     FROM RegistryState`,
@@ -93,6 +117,7 @@ function drawInSchedule(connection: Connection, now: number): void {
     // If an earlier change is not finished, its rest is made up for, too.
     aheadMs = Math.min((aheadMs ?? 0) + state.LastPlanUtc - now, spanOfTimesMs);
     after = '';
+    forgetRanges(connection);
   }
   if (aheadMs === null) return;
   const ids = connection.all<{ Id: string }>(planSql.late, { after: after ?? '', now }).map(({ Id }) => Id);
@@ -109,56 +134,76 @@ interface LookRow extends LeaseRow {
  * Records that a plan took place, and returns the facts about the previous plan. Call it within a write
  * transaction.
  */
-function notePlan(connection: Connection, now: number, due: number, isOpen: boolean): PreviousPlan {
+function notePlan(
+  connection: Connection,
+  range: PlanRange | undefined,
+  now: number,
+  due: number,
+  isOpen: boolean,
+): PreviousPlan {
   const state = connection.get<{ LastPlanUtc: number | null; PlanOpen: number }>(planSql.state)!;
+  const isFirstOfMinute = Math.floor((state.LastPlanUtc ?? 0) / minuteMs) !== Math.floor(now / minuteMs);
+  if (range !== undefined) {
+    connection.run(planSql.noteOfRange, now);
+    return { ...noteRange(connection, range, state.LastPlanUtc, { now, due, isOpen }), isFirstOfMinute };
+  }
   connection.run(planSql.note, now, due, isOpen ? 1 : 0);
   return {
     sinceMs: state.LastPlanUtc === null ? null : Math.max(0, now - state.LastPlanUtc),
     unfinished: state.PlanOpen === 1,
-    isFirstOfMinute: Math.floor((state.LastPlanUtc ?? 0) / minuteMs) !== Math.floor(now / minuteMs),
+    isFirstOfMinute,
   };
 }
 
-function look(connection: Connection): LookRow {
-  return connection.get<LookRow>(planSql.look)!;
+function look(connection: Connection, { sql, values }: Scope): LookRow {
+  return connection.get<LookRow>(sql.look, values)!;
 }
 
 export async function beginPlan(handle: DatabaseHandle, request: BeginPlan): Promise<BeginPlanResult> {
-  const seen = await handle.look(look);
+  const scope = scopeOf(request.range);
+  const seen = await handle.look((connection) => look(connection, scope));
   const held = heldByAnother(seen, request.owner);
   if (held !== null && !lastsTooLong(seen)) return held;
   // No fsync: a power cut ends every process that uses these files, so that the lease holds nothing back afterwards.
-  return handle.write((connection, now) => planInTransaction(connection, request, now), { durable: false });
+  return handle.write((connection, now) => planInTransaction(connection, request, scope, now), {
+    durable: false,
+  });
 }
 
-function planInTransaction(connection: Connection, plan: BeginPlan, now: number): BeginPlanResult {
-  const request = { name: planLeaseName, owner: plan.owner, durationMs: plan.leaseMs };
+function planInTransaction(
+  connection: Connection,
+  plan: BeginPlan,
+  scope: Scope,
+  now: number,
+): BeginPlanResult {
+  const { sql, leaseName, range, values } = scope;
+  const request = { name: leaseName, owner: plan.owner, durationMs: plan.leaseMs };
   const held = takenByAnother(connection, request);
   if (held !== null) return held;
   drawInSchedule(connection, now);
   if (plan.lookWithinMs !== undefined) {
     connection.prepare(planSql.bringForward).run({ latest: now + wholeMs(plan.lookWithinMs) });
   }
-  const found = look(connection);
+  const found = look(connection, scope);
   const isHeldByUs = found.Owner !== null && (found.ExpiresUtc ?? 0) > now;
   const isDue = found.NextDueUtc !== null && found.NextDueUtc <= now;
   if (!isDue && !isHeldByUs) {
     const nextDueInMs = found.NextDueUtc === null ? null : found.NextDueUtc - now;
-    return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
+    return { status: 'idle', previous: notePlan(connection, range, now, 0, false), nextDueInMs };
   }
   const lease = takeLease(connection, request, now);
   if (!isDue) {
     // This owner's earlier plan was still open; taking the lease again has ended it (L2).
     releaseLease(connection, lease);
     const nextDueInMs = found.NextDueUtc === null ? null : found.NextDueUtc - now;
-    return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
+    return { status: 'idle', previous: notePlan(connection, range, now, 0, false), nextDueInMs };
   }
-  const due = connection.get<{ Count: number }>(planSql.countDue, { now })!.Count;
+  const due = connection.get<{ Count: number }>(sql.countDue, { now, ...values })!.Count;
   return {
     status: 'due',
     lease,
-    previous: notePlan(connection, now, due, true),
-    candidates: read(connection, plan, due, now).map((row) => candidate(row, now)),
+    previous: notePlan(connection, range, now, due, true),
+    candidates: read(connection, plan, scope, due, now).map((row) => candidate(row, now)),
     due,
   };
 }
@@ -166,13 +211,14 @@ function planInTransaction(connection: Connection, plan: BeginPlan, now: number)
 function read(
   connection: Connection,
   { limit, order = 'longest-due' }: BeginPlan,
+  { sql, values }: Scope,
   due: number,
   now: number,
 ): TenantRow[] {
-  const rows = connection.all<TenantRow>(planSql.due, { now, limit });
+  const rows = connection.all<TenantRow>(sql.due, { now, limit, ...values });
   if (due <= limit || order === 'longest-due') return rows;
   const known = new Set(rows.map(({ Id }) => Id));
-  const first = connection.all<TenantRow>(planSql.first(order), { now, limit });
+  const first = connection.all<TenantRow>(sql.first(order), { now, limit, ...values });
   return [...rows, ...first.filter(({ Id }) => !known.has(Id))];
 }
 
@@ -194,6 +240,7 @@ export function commitPlan(connection: Connection, plan: CommitPlan, now: number
   const won = plan.choices.filter(
     ({ tenantId, planVersion }) => connection.run(planSql.choose, now, again, tenantId, planVersion) === 1,
   );
-  connection.run(planSql.close, won.length);
+  if (plan.range === undefined) connection.run(planSql.close, won.length);
+  else closeRange(connection, plan.range, won.length);
   return won.map(({ tenantId }) => tenantId);
 }

@@ -11,6 +11,7 @@ import { acceptedCount, acceptedTime, nextNumber } from '../integers.ts';
 import { dateOrNull, wholeMs } from '../time.ts';
 import { isDeferred } from './choice.ts';
 import { recordFlow } from './history.ts';
+import { lastPlanOfRanges } from './plan-ranges.ts';
 import { type TotalsRow, totals } from './rows.ts';
 
 /** SQLite's min() of two values is null when either is null; the coalesce makes a null due time count as the latest. */
@@ -256,6 +257,20 @@ export function recordPoisoned(connection: Connection, now: number): void {
   connection.run(sql.poisoned, now);
 }
 
+function lastPlan(connection: Connection, state: StateRow): FleetSummary['lastPlan'] {
+  const { LastPlanUtc: utc, LastPlanAgeMs: ageMs, LastPlanDue: due, LastPlanChosen: chosen } = state;
+  if (utc === null) return null;
+  const ranges = lastPlanOfRanges(connection, utc);
+  if (ranges === undefined) return { utc: new Date(utc), ageMs: Math.max(0, ageMs!), due, chosen };
+  const oldest = ranges.LastPlanUtc ?? utc;
+  return {
+    utc: new Date(oldest),
+    ageMs: Math.max(0, ageMs! + utc - oldest),
+    due: ranges.Due,
+    chosen: ranges.Chosen,
+  };
+}
+
 /** Call it within a read transaction. */
 export function fleetSummary(connection: Connection): FleetSummary {
   const row = connection.get<StatusRow>(sql.byStatus)!;
@@ -272,15 +287,7 @@ export function fleetSummary(connection: Connection): FleetSummary {
     stored: storedSums(row),
     longestWaitMs: longestWait?.LongestWaitMs ?? null,
     longestWaitAgeMs: longestWait === undefined ? null : Math.max(0, longestWait.LongestWaitAgeMs ?? 0),
-    lastPlan:
-      state.LastPlanUtc === null
-        ? null
-        : {
-            utc: new Date(state.LastPlanUtc),
-            ageMs: Math.max(0, state.LastPlanAgeMs!),
-            due: state.LastPlanDue,
-            chosen: state.LastPlanChosen,
-          },
+    lastPlan: lastPlan(connection, state),
     totals: totals(row),
     poisoned: {
       total: state.Poisoned,

@@ -1,17 +1,20 @@
 /** The plan (F3): reads due tenants under the plan lease, and commits the choice. */
+import { leaseNameOf, type PlanRange } from '../../plan-range.ts';
 import type { BeginPlan, BeginPlanResult, CommitPlan, PlanCandidate } from '../../registry.ts';
 import { bigint, type Database, int, longText, type Row, text, uuid } from '../database.ts';
 import { leftMs } from '../lease-store.ts';
 import { wholeMs } from '../text.ts';
 import { tenantRecord } from './rows.ts';
 
-const planLeaseName = 'plan';
+/** A plan of all tenants has no parameters for it. */
+const ofRange = (range: PlanRange | undefined) =>
+  range && { Range: [int, range.range] as const, Ranges: [int, range.of] as const };
 
 const msOrNull = (value: unknown) => (value === null ? null : leftMs(value));
 
 export async function beginPlan(
   database: Database,
-  { owner, leaseMs, limit, order = 'longest-due', lookWithinMs }: BeginPlan,
+  { owner, leaseMs, limit, order = 'longest-due', lookWithinMs, range }: BeginPlan,
 ): Promise<BeginPlanResult> {
   const [headers, rows = []] = await database.call(
     'Plan_Begin',
@@ -21,6 +24,7 @@ export async function beginPlan(
       Limit: [int, limit],
       OrderBy: [text, order],
       LookWithinMs: [bigint, lookWithinMs === undefined ? null : wholeMs(lookWithinMs)],
+      ...ofRange(range),
     },
     // An owner that plans again gets a newer fence, which is just as valid.
     { onLost: 'repeat' },
@@ -44,7 +48,7 @@ export async function beginPlan(
   return {
     status: 'due',
     lease: {
-      name: planLeaseName,
+      name: leaseNameOf(range),
       owner,
       fence: Number(header.Fence),
       acquisitionId: header.AcquisitionId as string,
@@ -70,7 +74,7 @@ function candidate(row: Row): PlanCandidate {
  * lost.
  */
 export async function commitPlan(database: Database, plan: CommitPlan): Promise<string[]> {
-  const { lease, choices, redispatchMs } = plan;
+  const { lease, choices, redispatchMs, range } = plan;
   const [rows] = await database.call(
     'Plan_Commit',
     {
@@ -79,6 +83,7 @@ export async function commitPlan(database: Database, plan: CommitPlan): Promise<
       AcquisitionId: [uuid, lease.acquisitionId],
       Choices: [longText, JSON.stringify(choices)],
       RedispatchMs: [bigint, wholeMs(redispatchMs)],
+      ...ofRange(range),
     },
     { onLost: 'give-up' },
   );
