@@ -44,14 +44,18 @@ export function appOf(options: AppOptions): CurrentApp {
 }
 
 /**
- * The schedule of the plan. With an invalid configuration it is the default schedule, so that the function exists and
- * fails visibly.
+ * The schedule of the plan, and how many timers make plans. With an invalid configuration they are the defaults, so that the
+ * function exists and fails visibly.
  */
-export function planSchedule(currentApp: CurrentApp): string {
+export function planTimers(currentApp: CurrentApp): { readonly schedule: string; readonly planners: number } {
+  const timers = ({ functions, plan }: Settings) => ({
+    schedule: functions.schedule,
+    planners: plan.planners,
+  });
   try {
-    return currentApp().settings.functions.schedule;
+    return timers(currentApp().settings);
   } catch {
-    return loadSettings({}, {}).functions.schedule;
+    return timers(loadSettings({}, {}));
   }
 }
 

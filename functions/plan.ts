@@ -1,19 +1,19 @@
 /** Timer and HTTP triggers: choose the due tenants and request their runs (F3). */
-import { app, type Timer } from '@azure/functions';
-import { type CurrentApp, planSchedule } from './app.ts';
+import { app, type InvocationContext, type Timer } from '@azure/functions';
+import { type CurrentApp, planTimers } from './app.ts';
 import { loggingStackOnce } from './failures.ts';
 import { answering } from './http/problem.ts';
 import { planOutputs, sendPlan } from './send-plan.ts';
 
 export function registerPlan(currentApp: CurrentApp, terminating: AbortSignal): void {
-  app.timer('plan', {
-    schedule: planSchedule(currentApp),
-    extraOutputs: planOutputs,
-    handler: loggingStackOnce(async (_timer: Timer, context) => {
-      // The instance is about to end and could not send its requests any more.
-      if (!terminating.aborted) await sendPlan(currentApp().multiOutbox, context);
-    }),
+  const { schedule, planners } = planTimers(currentApp);
+  const handler = loggingStackOnce(async (_timer: Timer, context: InvocationContext) => {
+    // The instance is about to end and could not send its requests any more.
+    if (!terminating.aborted) await sendPlan(currentApp().multiOutbox, context);
   });
+  // A timer runs on one instance at a time, so each planner has a timer: plan, plan-2, …
+  for (let nth = 1; nth <= planners; nth++)
+    app.timer(nth === 1 ? 'plan' : `plan-${nth}`, { schedule, extraOutputs: planOutputs, handler });
 
   app.http('plan-now', {
     methods: ['POST'],

@@ -6,6 +6,7 @@ import type { KillHarness } from './harness.ts';
 import { ledgerSuite } from './ledgers.ts';
 import { manyHostsSuite } from './many-hosts.ts';
 import { momentSuite } from './moments.ts';
+import { plannersSuite } from './planners.ts';
 import { planSuite } from './plans.ts';
 import { pointSuite } from './points.ts';
 import { producerSuite } from './producers.ts';
@@ -25,6 +26,7 @@ export function describeKills(harness: KillHarness): void {
     twoHostsSuite(harness);
     manyHostsSuite(harness);
     planSuite(harness);
+    plannersSuite(harness);
     deadlyMessageSuite(harness);
     applicationSuite(harness);
     ledgerSuite(harness);

@@ -8,7 +8,7 @@ import { until } from './until.ts';
 const planners = { patient: true } as const;
 
 /** One tick in a process of its own. */
-async function tick(scene: Scene): Promise<TickReport> {
+export async function tick(scene: Scene): Promise<TickReport> {
   const program = scene.startProgram(['tick', '--json']);
   expect(await program.exited).toEqual({ code: 0, signal: null });
   scene.casualties.interruptions(program);

@@ -1,6 +1,7 @@
 /** F3: several planners share the tenants by ranges. */
 import fc from 'fast-check';
 import { leaseNameOf, mostPlanners, rangeOf } from '../../src/engine/plan-range.ts';
+import { loadSettings } from '../../src/settings.ts';
 
 const planners = fc.integer({ min: 1, max: mostPlanners });
 const tenantId = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,63}$/);
@@ -30,13 +31,13 @@ test('F3: ranges are about equally large, also for ids that differ in a number o
       fc.integer({ min: 2, max: 8 }),
       (prefix, of) => {
         const sizes = new Array<number>(of + 1).fill(0);
-        for (let index = 0; index < 2_000; index++) sizes[rangeOf(`${prefix}${index}`, of)]!++;
+        for (let index = 0; index < 500; index++) sizes[rangeOf(`${prefix}${index}`, of)]!++;
         // Ten standard deviations of a fair share.
-        const share = 2_000 / of;
+        const share = 500 / of;
         for (const size of sizes.slice(1)) expect(Math.abs(size - share)).toBeLessThan(10 * Math.sqrt(share));
       },
     ),
-    { numRuns: 20 },
+    { numRuns: 10 },
   );
 });
 
@@ -49,4 +50,9 @@ test('F3: no two ranges of any numbers of planners share a lease', () => {
       count++;
     }
   expect(names.size).toBe(count);
+});
+
+test('F3: the setting allows as many planners as there can be ranges', () => {
+  expect(loadSettings({ plan: { planners: mostPlanners } }, {}).plan.planners).toBe(mostPlanners);
+  expect(() => loadSettings({ plan: { planners: mostPlanners + 1 } }, {})).toThrow('planners');
 });

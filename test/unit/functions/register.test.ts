@@ -39,6 +39,26 @@ describe('registerFunctions', () => {
     expect(multiOutbox()).toBe(multiOutbox());
   });
 
+  test.each([
+    [undefined, ['plan']],
+    ['3', ['plan', 'plan-2', 'plan-3']],
+    // The app reports the setting; a timer is there.
+    ['0', ['plan']],
+  ])('F3: with the setting PLANNERS %p, the timers are %p', (planners, names) => {
+    if (planners !== undefined) process.env.MULTI_OUTBOX_PLANNERS = planners;
+    const timers: string[] = [];
+    try {
+      jest.isolateModules(() => {
+        const { app } = require('@azure/functions');
+        jest.spyOn(app, 'timer').mockImplementation((name) => timers.push(name as string));
+        require('../../../functions/index.ts').registerFunctions({ handlers: [handler] });
+      });
+    } finally {
+      delete process.env.MULTI_OUTBOX_PLANNERS;
+    }
+    expect(timers).toEqual(names);
+  });
+
   test('a second call is refused, and says what to do', () => {
     const register = freshly();
     register({ handlers: [handler] });
