@@ -38,7 +38,7 @@ export interface ScaleLimits {
   readonly registryWorkers: number;
 }
 
-/** The settings' and the infrastructure's defaults; docs/azure.md (Scaling) has the sources. */
+/** The infrastructure's defaults, with the registry GP_S_Gen5_2; docs/azure.md (Scaling) and docs/performance.md have the sources. */
 export const defaultLimits: ScaleLimits = {
   planIntervalSeconds: 5,
   planCapacity: 10_000,
