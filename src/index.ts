@@ -20,6 +20,7 @@ export {
 } from './engine/message.ts';
 export type { ActName, MessageFilter, MessageState, MessageTarget } from './engine/message-search.ts';
 export type { OperationProgress, OperationState, TenantError } from './engine/operation-store.ts';
+export type { PlanRange } from './engine/plan-range.ts';
 export type {
   CandidateOrder,
   CommitPlan,
