@@ -252,7 +252,7 @@ test('S3: a condition that is not known discards no message', async () => {
 
 test('L3, T1: a lease and the enqueue of a handler’s transaction refuse an argument that they would ignore', async () => {
   const ignored = /takes no further argument, got/;
-  const lease = await faces.face.leases('acme').acquire('report');
+  const lease = (await faces.face.leases('acme').acquire('report'))!;
   await expect((lease as Loose).renew({ durationMs: 1 })).rejects.toThrow(ignored);
   await expect((lease as Loose).release({ force: true })).rejects.toThrow(ignored);
   await lease.release();
