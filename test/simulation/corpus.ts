@@ -1,7 +1,7 @@
 /**
  * Seeds whose histories once failed, each with what was wrong. They run with every test run. A change of the simulator
- * changes the histories of all seeds, so each of these mistakes is also a mutation: `npm run simulation:mutations` tells the
- * seed that finds it today. The seeds of mutations/measured.json run with every test run as well.
+ * changes the histories of all seeds, so each of these mistakes is also a mutation, whose seed of today `npm run simulation:mutations`
+ * tells, or has a test of its own. The seeds of mutations/measured.json run with every test run as well.
  */
 export const corpus: readonly { readonly seed: number; readonly found: string }[] = [
   {

@@ -11,6 +11,7 @@ import type {
   BeginResult,
   SettleRequest,
   SettleResult,
+  StoredCounts,
 } from '../../../src/engine/work-queue.ts';
 import type { SimulatedProcess } from '../machine/process.ts';
 import { Acquisitions } from './acquisitions.ts';
@@ -105,6 +106,7 @@ export class QueueModel {
     this.#tally(process, request).recovered(result.recovered);
     if (result.status === 'idle') {
       this.#idle(request);
+      this.#checkCounts(result.stored);
       this.#leaves(process);
       return;
     }
@@ -179,11 +181,25 @@ export class QueueModel {
     if (result.lease === 'released') {
       this.#checkRelease(lease);
       this.lease.released();
+      this.#checkCounts(result.stored);
       this.#leaves(process);
     } else this.lease.renewed(result.expiresInMs);
     if (then.do === 'claim') {
       this.#claimed(result.messages, lease.acquisitionId, then.limit, then.solo ? (then.together ?? 1) : 0);
     }
+  }
+
+  /** What a run says is stored, and its report keeps, is what is stored (S2). */
+  #checkCounts(counts: StoredCounts | undefined): void {
+    if (counts === undefined) return;
+    const messages = [...this.messages.values()];
+    const ready = messages.filter(({ state }) => state === 'ready').length;
+    const dead = this.countDead();
+    if (counts.atLeast.length === 0 && counts.ready === ready && counts.dead === dead) return;
+    this.#broken(
+      'S2 counts',
+      `a run counted ${counts.ready} ready and ${counts.dead} dead messages; there are ${ready} and ${dead}`,
+    );
   }
 
   /** A run has ended: its report must make the tenant due when the next message is (F5, Q11). */

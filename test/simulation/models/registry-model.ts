@@ -31,8 +31,15 @@ interface TenantRow {
 
 export class RegistryModel {
   readonly #options: RegistryModelOptions;
-  /** The plan lease's last acquisition: whether its plan may still commit. */
-  #plan: { readonly acquisitionId: string; readonly fence: number; isOpen: boolean } | undefined;
+  /** The plan lease's last acquisition: which tenants were due, and whether its plan may still commit. */
+  #plan:
+    | {
+        readonly acquisitionId: string;
+        readonly fence: number;
+        readonly due: ReadonlySet<string>;
+        isOpen: boolean;
+      }
+    | undefined;
   #fence = 0;
   /** By tenant: in how many committed plans in a row it was due and not chosen, and the greatest number of tenants due. */
   readonly #waiting = new Map<string, { plans: number; due: number }>();
@@ -97,8 +104,9 @@ export class RegistryModel {
     this.#fence = lease.fence;
     // A plan that failed has used up its turn, and perhaps a fair slot.
     if (this.#plan?.isOpen) this.#waiting.clear();
-    this.#plan = { acquisitionId: lease.acquisitionId, fence: lease.fence, isOpen: true };
-    this.#same('F3 plan', due, this.#due().length, 'tenants are due');
+    const isDue = new Set(this.#due().map(({ Id }) => Id));
+    this.#plan = { acquisitionId: lease.acquisitionId, fence: lease.fence, due: isDue, isOpen: true };
+    this.#same('F3 plan', due, isDue.size, 'tenants are due');
   }
 
   /** A tenant that is not active is not due, and one that is resumed is due from then on. */
@@ -118,6 +126,8 @@ export class RegistryModel {
     this.#plan!.isOpen = false;
     if (won.length === 0) return;
     const chosen = new Set(won);
+    const early = won.find((id) => !this.#plan!.due.has(id));
+    if (early !== undefined) this.#broken('F6 idle', `a plan chose tenant ${early}, which was not due`);
     const now = this.#now();
     const left = this.#due();
     for (const row of this.#rows()) {

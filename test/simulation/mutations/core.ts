@@ -145,7 +145,7 @@ export const coreMutations: readonly Mutation[] = [
     ],
   },
   {
-    name: 'outcomes of a call that failed are dropped',
+    name: 'the last outcome of a call is dropped while more is left',
     breaks: 'Q8',
     file: 'queue/settle-call.ts',
     edits: [

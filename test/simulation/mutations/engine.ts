@@ -273,6 +273,23 @@ export const engineMutations: readonly Mutation[] = [
     edits: [['if (plan.lookWithinMs !== undefined) {', 'if (plan.lookWithinMs === -1) {']],
   },
   {
+    name: 'a run counts dead messages that there are not',
+    breaks: 'S2',
+    file: 'engine/sqlite/queue/counts.ts',
+    edits: [['      dead: row.Dead,\n', '      dead: row.Dead + 7,\n']],
+  },
+  {
+    name: 'a plan chooses tenants that are not due',
+    breaks: 'F6',
+    file: 'engine/sqlite/registry/plan.ts',
+    edits: [
+      [
+        'read(connection, plan, scope, due, now).map',
+        'read(connection, plan, scope, due + 9, now + 3_600_000).map',
+      ],
+    ],
+  },
+  {
     name: 'a chosen tenant is not due again',
     breaks: 'F3',
     file: 'engine/sqlite/registry/plan.ts',

@@ -80,8 +80,10 @@ function simulated({ name }: Mutation): Promise<Measurement> {
       errors += text;
     });
     child.on('error', reject);
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       if (code === 2) reject(new Error(errors));
+      // What took too long, or too much memory, has shown nothing.
+      else if (signal !== null) resolve({ seed: null, histories: 0, foundAs: null });
       else if (output === '') resolve({ seed: null, histories: 0, foundAs: 'the process ended' });
       else {
         const { histories, failure } = JSON.parse(output) as Summary;
