@@ -55,14 +55,15 @@ export async function forEachTenant<Result>(
   options: { json: boolean },
   action: (tenantId: string) => Promise<Result>,
 ): Promise<{ results: { tenantId: string; result: Result }[]; failures: TenantFailure[] }> {
-  const progress = tenantIds.length > 1 ? await startProgress(title, 'tenants', options) : null;
+  const progress = await startProgress(title, 'tenants', options);
   let done = 0;
+  progress.update(done, tenantIds.length);
   const outcomes = await inParallel(tenantIds, parallel, async (tenantId) => {
     const outcome = await attempted(tenantId, action);
-    progress?.update(++done, tenantIds.length);
+    progress.update(++done, tenantIds.length);
     return outcome;
   });
-  progress?.stop();
+  progress.stop();
   return {
     results: outcomes.flatMap((outcome) => ('result' in outcome ? [outcome] : [])),
     failures: outcomes.flatMap((outcome) => ('code' in outcome ? [outcome] : [])),

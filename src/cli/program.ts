@@ -21,6 +21,7 @@ import { tickCommand } from './commands/tick.ts';
 import { uiCommand } from './commands/ui.ts';
 import { wakeCommand } from './commands/wake.ts';
 import { exitCodes, FailedError, reportError, UsageError } from './errors.ts';
+import { helpNote } from './help-note.ts';
 import { escapedLine } from './output/text.ts';
 import type { Runner } from './runner.ts';
 import { type GlobalOptions, Session } from './session.ts';
@@ -80,7 +81,8 @@ export function createProgram(run: Runner, quiet = false): Command {
     .option('--handlers <file>', 'module whose handlers replace the built-in ones (MULTI_OUTBOX_HANDLERS)')
     .option('--json', 'print results as JSON, one value per line, and errors as {"error":{code,message}}')
     .option('--verbose', 'show the stacks of errors and log more')
-    .configureHelp({ showGlobalOptions: true })
+    // With their arguments, names would leave too little of 80 columns for the descriptions.
+    .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
     .configureOutput({ outputError: () => {}, ...(quiet && { writeErr: () => {} }) })
     .exitOverride();
   const parts = [
@@ -109,7 +111,9 @@ export function createProgram(run: Runner, quiet = false): Command {
   for (const part of parts) part(program, run);
   program.addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 done and found what --fail-on names. Environment variables hold further settings; see docs/configuration.md.',
+    helpNote(
+      'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done and found what --fail-on names. Environment variables hold further settings; see docs/configuration.md.',
+    ),
   );
   return program;
 }

@@ -1,5 +1,6 @@
 import { Argument, type Command } from 'commander';
 import { completions, shellScripts } from '../completion.ts';
+import { helpNote } from '../help-note.ts';
 import type { Runner } from '../runner.ts';
 
 export function completionCommand(program: Command, run: Runner): void {
@@ -9,7 +10,9 @@ export function completionCommand(program: Command, run: Runner): void {
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(shellScripts)))
     .addHelpText(
       'after',
-      '\nbash: eval "$(multi-outbox completion bash)" in ~/.bashrc; docs/operations.md has the other shells.',
+      helpNote(
+        'bash: eval "$(multi-outbox completion bash)" in ~/.bashrc; docs/operations.md has the other shells.',
+      ),
     )
     .action((shell: string, _options: object, command: Command) =>
       run(command, async (session) => {

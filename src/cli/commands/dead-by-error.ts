@@ -24,13 +24,11 @@ export async function showByError(
   },
 ): Promise<void> {
   const { limit, ...rest } = request;
-  const progress =
-    rest.tenants.length > 1 ? await startProgress('Reading', 'tenants', session.options) : null;
-  const found = await messages.errors({
-    ...rest,
-    onTenant: (done, of) => progress?.update(done, of),
-  });
-  progress?.stop();
+  const progress = await startProgress('Reading', 'tenants', session.options);
+  progress.update(0, rest.tenants.length);
+  const found = await messages
+    .errors({ ...rest, onTenant: (done, of) => progress.update(done, of) })
+    .finally(() => progress.stop());
   const shown = { ...found, groups: found.groups.slice(0, limit) };
   await session.show({ ...shown, moreGroups: found.groups.length - shown.groups.length }, () =>
     groupsText(shown, found.groups.length, rest.tenants.length, session),

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { duration } from '../../duration-text.ts';
+import { helpNote } from '../help-note.ts';
 import type { Runner } from '../runner.ts';
 
 /** Without --yes the command shows the lease's holder, changes nothing and exits with code 0. */
@@ -12,7 +13,9 @@ export function leasesReleaseCommand(leases: Command, run: Runner): void {
     .option('--yes', 'release the lease')
     .addHelpText(
       'after',
-      "\nThe old holder notices at its next renewal, after at most a third of the lease's duration. Until then both holders may work at the same time.",
+      helpNote(
+        "The old holder notices at its next renewal, after at most a third of the lease's duration. Until then both holders may work at the same time.",
+      ),
     )
     .action((name: string, tenantId: string | undefined, options: { yes?: true }, command: Command) =>
       run(command, async (session) => {

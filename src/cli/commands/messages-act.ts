@@ -23,6 +23,7 @@ interface ActOptions extends MessageOptions {
 
 interface ActWords {
   readonly description: string;
+  readonly doing: string;
   readonly would: string;
   readonly did: string;
 }
@@ -30,21 +31,25 @@ interface ActWords {
 const words: Readonly<Record<ActName, ActWords>> = {
   replay: {
     description: 'make Dead messages ready again and reset their attempts',
+    doing: 'Replaying',
     would: 'would be replayed',
     did: 'replayed',
   },
   discard: {
     description: 'delete Dead messages permanently',
+    doing: 'Deleting',
     would: 'would be deleted permanently',
     did: 'deleted permanently',
   },
   cancel: {
     description: 'end Ready and Dead messages without running them; they are kept for the retention period',
+    doing: 'Cancelling',
     would: 'would be cancelled',
     did: 'cancelled',
   },
   reschedule: {
     description: 'change when Ready messages are due',
+    doing: 'Rescheduling',
     would: 'would be rescheduled',
     did: 'rescheduled',
   },
@@ -118,18 +123,20 @@ async function countOnly(
 
 /** Counts what it has changed itself: an operation that was cancelled or taken over does not keep its last batch. */
 async function change(session: Session, { messages }: MultiOutbox, request: OperationRequest) {
-  const { operation: created, counted: before } = await messages.operations.create(request);
-  const progress =
-    before.counted > 1_000 ? await startProgress(request.act, 'messages', session.options) : null;
+  const progress = await startProgress(words[request.act].doing, 'messages', session.options);
+  // While they are counted, nobody knows how many there are.
+  progress.update(0);
   const tenants: TenantCount[] = [];
-  const operation = await messages.operations
-    .resume(created.id, {
-      onProgress: ({ changed }) => progress?.update(changed, before.counted),
+  const work = async () => {
+    const { operation: created, counted: before } = await messages.operations.create(request);
+    return messages.operations.resume(created.id, {
+      onProgress: ({ changed }) => progress.update(changed, before.counted),
       onTenant: ({ tenantId, changed }) => {
         if (changed > 0) tenants.push({ tenantId, count: changed, atLeast: false });
       },
-    })
-    .finally(() => progress?.stop());
+    });
+  };
+  const operation = await work().finally(() => progress.stop());
   tenants.sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
   const { counted: count, atLeast } = sumOf(tenants);
   return { operation, count, atLeast, tenants };

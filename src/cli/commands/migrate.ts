@@ -74,7 +74,7 @@ export function migrateCommand(program: Command, run: Runner): void {
 }
 
 const onlySteps =
-  "'up to date' means that no step is missing. 'multi-outbox doctor' finds what was changed by hand, and says how to undo it.";
+  "'up to date' means that no step is missing. 'multi-outbox doctor' finds what was\nchanged by hand, and says how to undo it.";
 
 /** Undefined means all tenants. */
 function chosenTenants({ all, tenant, registryOnly }: MigrateOptions): string[] | undefined {

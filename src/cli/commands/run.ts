@@ -8,6 +8,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { addressArgument } from '../arguments.ts';
 import { beginDispatching } from '../dispatching.ts';
 import { exitCodes, UsageError } from '../errors.ts';
+import { helpNote } from '../help-note.ts';
 import { jsonLine } from '../output/json.ts';
 import { RunSums, runLine } from '../output/run.ts';
 import { escapedLine } from '../output/text.ts';
@@ -42,8 +43,10 @@ export function runCommand(program: Command, run: Runner): void {
     .option('--allow <rights>', `with --ui: ${allowDescription}`, rightsArgument)
     .addHelpText(
       'after',
-      '\nThe first signal stops the process gracefully: it settles finished messages and releases unstarted ones.\n' +
-        'A second signal ends the process at once. With --json every dispatch run is one line on standard output, after one with the url of --ui.',
+      helpNote(
+        'The first signal stops the process gracefully: it settles finished messages and releases unstarted ones.\n' +
+          'A second signal ends the process at once. With --json every dispatch run is one line on standard output, after one with the url of --ui.',
+      ),
     )
     .action((options: Options, command: Command) =>
       run(command, async (session) => {

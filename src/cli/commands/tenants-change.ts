@@ -3,6 +3,7 @@ import { definitionOf } from '../../fleet/tenants/definition.ts';
 import { listArgument } from '../arguments.ts';
 import { changeAsRead } from '../change-tenant.ts';
 import { UsageError } from '../errors.ts';
+import { helpNote } from '../help-note.ts';
 import type { Runner } from '../runner.ts';
 import { addFieldOptions, fieldValues, tenantWith } from '../tenant-fields.ts';
 
@@ -20,7 +21,9 @@ export function tenantsChangeCommand(tenants: Command, run: Runner): void {
     .option('--untag <key>', 'remove a tag; repeatable', listArgument)
     .addHelpText(
       'after',
-      '\nRunning hosts pick the change up without a restart. If you name another database, this command neither migrates it nor moves messages to it.',
+      helpNote(
+        'Running hosts pick the change up without a restart. If you name another database, this command neither migrates it nor moves messages to it.',
+      ),
     )
     .action((id: string, options: ChangeOptions, command: Command) =>
       run(command, async (session) => {

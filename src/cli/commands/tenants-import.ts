@@ -9,6 +9,7 @@ import type { MultiOutbox } from '../../multi-outbox.ts';
 import { changeAsRead } from '../change-tenant.ts';
 import { createRegistry } from '../create-registry.ts';
 import { errorReport, FailedError, UsageError } from '../errors.ts';
+import { helpNote } from '../help-note.ts';
 import { type Progress, startProgress } from '../output/progress.ts';
 import { counted, number } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
@@ -53,7 +54,9 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
     .option('--no-migrate', "do not migrate the tenants' databases")
     .addHelpText(
       'after',
-      `\nThe first line names the columns, in any order: ${columns}.\nThe exit code is 1 if a row or a migration failed.`,
+      helpNote(
+        `The first line names the columns, in any order: ${columns}.\nThe exit code is 1 if a row or a migration failed.`,
+      ),
     )
     .action((file: string, options: ImportOptions, command: Command) =>
       run(command, async (session) => {

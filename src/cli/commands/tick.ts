@@ -4,6 +4,7 @@ import type { TickReport } from '../../local/tick.ts';
 import { beginDispatching } from '../dispatching.ts';
 import { exitCodes } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
+import { helpNote } from '../help-note.ts';
 import { startProgress } from '../output/progress.ts';
 import { RunSums, runTable } from '../output/run.ts';
 import type { Runner } from '../runner.ts';
@@ -15,7 +16,7 @@ export function tickCommand(program: Command, run: Runner): void {
     .description('make one plan and carry out its dispatch runs')
     .addHelpText(
       'after',
-      "\nThe exit code is 1 if a tenant's run failed; the other tenants' runs are still carried out.",
+      helpNote("The exit code is 1 if a tenant's run failed; the other tenants' runs are still carried out."),
     )
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
