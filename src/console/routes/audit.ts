@@ -15,7 +15,7 @@ export const auditRoutes: readonly Route[] = [
     rights: ['look'],
     touches: 'registry',
     parameters: v.strictObject({
-      before: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/))),
+      before: v.optional(v.pipe(v.string(), v.regex(/^\d{1,19}$/))),
       tenant: v.optional(tenantId),
       operation: v.optional(uuid),
     }),

@@ -49,6 +49,7 @@ import {
   type SearchBounds,
 } from './search.ts';
 import {
+  auditIdOf,
   checkId,
   checkOperationId,
   messageFilter,
@@ -123,11 +124,6 @@ function boundsOf(
     examine: wholeNumberOf(call, 'examine', examine, 1, 1_000_000_000),
     timeoutMs: wholeNumberOf(call, 'timeoutMs', timeoutMs, 0, 600_000),
   };
-}
-
-function beforeOf(call: string, before: string): number {
-  const given = typeof before === 'string' && before !== '' ? Number(before) : Number.NaN;
-  return wholeNumberOf(call, 'before', given, 0, Number.MAX_SAFE_INTEGER);
 }
 
 export function createMessages(access: MessagesAccess): Messages {
@@ -276,9 +272,7 @@ export function createMessages(access: MessagesAccess): Messages {
       if (operationId !== undefined) checkOperationId(call, operationId);
       const rows = await (await access.registry()).audit.list({
         limit: wholeNumberOf(call, 'limit', limit, 1, largestPage),
-        ...(before !== undefined && {
-          before: String(beforeOf(call, before)),
-        }),
+        ...(before !== undefined && { before: auditIdOf(call, before) }),
         ...(tenantId !== undefined && { tenantId: placeOf(call, { tenantId }).tenantId }),
         ...(operationId !== undefined && { operationId: operationId.toLowerCase() }),
       });

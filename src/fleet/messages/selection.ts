@@ -190,3 +190,11 @@ export function positionOf(call: string, filter: MessageFilter, cursor: string):
 export function withoutPayloadText<T extends object>(filter: T): T {
   return 'payloadText' in filter ? { ...filter, payloadText: true } : filter;
 }
+
+const largestId = 2n ** 63n - 1n;
+
+/** The id of an entry, as text: it has 64 bits, more than a number keeps. */
+export function auditIdOf(call: string, before: string): string {
+  if (typeof before === 'string' && /^\d{1,19}$/.test(before) && BigInt(before) <= largestId) return before;
+  throw refusal(call, `'before' must be the id of an entry, got ${shownValue(before)}`);
+}
