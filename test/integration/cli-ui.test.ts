@@ -49,7 +49,7 @@ test('S4: the printed address opens the console once; its cookie is for its path
   expect(entered).toMatchObject({ status: 303, headers: { location: base } });
   const [cookie] = entered.headers['set-cookie'] as string[];
   expect(cookie).toMatch(
-    new RegExp(`^multi-outbox-console=[\\w-]{43}; Path=${base}; HttpOnly; SameSite=Strict$`),
+    new RegExp(`^multi-outbox-console=[\\w-]{43}; Path=${base}; HttpOnly; SameSite=Lax$`),
   );
   expect((await get(url)).status).toBe(401);
 

@@ -54,7 +54,8 @@ export class LocalAccess {
         ...securityHeaders,
         'cache-control': 'no-store',
         location: `${this.basePath}/`,
-        'set-cookie': `${cookieName}=${this.#cookie}; Path=${this.basePath}/; HttpOnly; SameSite=Strict`,
+        // Strict would leave it out of the redirect when a page of another site has the link. Data and acts ask Sec-Fetch-Site.
+        'set-cookie': `${cookieName}=${this.#cookie}; Path=${this.basePath}/; HttpOnly; SameSite=Lax`,
       },
     });
   }
