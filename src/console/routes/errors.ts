@@ -8,8 +8,12 @@ import { withDead } from '../tenants/with-dead.ts';
 /** So many tenants' databases are read for the groups, those with the most dead messages first. */
 const mostTenants = 200;
 
+const mostGroups = 100;
+
 export interface ErrorsAnswer {
+  /** The largest ones; `groupsInAll` counts the others too. */
   readonly groups: readonly ErrorGroup[];
+  readonly groupsInAll: number;
   readonly count: number;
   /** How many tenants were read, and how many have dead messages by the registry's counts. */
   readonly tenants: number;
@@ -40,7 +44,8 @@ export const errorRoutes: readonly Route[] = [
       });
       const { groups, count, tenants, cut, failures } = read;
       const answer: ErrorsAnswer = {
-        groups: groups.slice(0, 200),
+        groups: groups.slice(0, mostGroups),
+        groupsInAll: groups.length,
         count,
         tenants,
         withDead: dead.length,

@@ -2,7 +2,7 @@
 import type { TenantRow } from './tenant-row.ts';
 
 /** At most so many topics of each kind, and so many tenants of a topic, are shown. */
-const mostTopics = 200;
+const mostTopics = 100;
 const mostTenants = 20;
 
 interface InTenants {
