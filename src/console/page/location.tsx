@@ -4,6 +4,8 @@ import { useEffect, useState } from 'preact/hooks';
 
 const base = document.querySelector<HTMLMetaElement>('meta[name=console-base]')?.content ?? '';
 const moved = 'console-moved';
+/** Names this load of the page: the browser keeps the state of an address over a reload, and in a tab that it restores. */
+const load = performance.timeOrigin;
 
 export type Query = Readonly<Record<string, string>>;
 
@@ -29,15 +31,18 @@ function present(): Place {
 
 export function go(address: string, how: 'push' | 'replace' = 'push'): void {
   if (address === `${window.location.pathname}${window.location.search}`) return;
-  if (how === 'push') window.history.pushState({ clicked: true }, '', address);
+  if (how === 'push') window.history.pushState({ clickedIn: load }, '', address);
   else window.history.replaceState(window.history.state, '', address);
   window.dispatchEvent(new Event(moved));
   if (how === 'push') window.scrollTo(0, 0);
 }
 
-/** Whether the operator has come here by a click in the console, and not by an address from elsewhere. */
+/**
+ * Whether the operator has come here by a click in the console, and not by an address from elsewhere, a reload, or a tab that
+ * was restored.
+ */
 export function wasClicked(): boolean {
-  return (window.history.state as { clicked?: boolean } | null)?.clicked === true;
+  return (window.history.state as { clickedIn?: number } | null)?.clickedIn === load;
 }
 
 export function usePlace(): Place {

@@ -11,7 +11,13 @@ interface TouchesProps {
 /** A part that connects to tenants' databases, which may be asleep: somebody must have clicked for it. */
 export function Touches({ what, children }: TouchesProps) {
   const [asked, setAsked] = useState(wasClicked);
-  if (asked) return <>{children}</>;
+  if (asked)
+    return (
+      <>
+        <p class="faint touched">Read on request from {what}.</p>
+        {children}
+      </>
+    );
   return (
     <div class="state">
       <p>This reads {what}, and so wakes a database that is asleep.</p>
