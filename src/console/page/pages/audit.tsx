@@ -2,6 +2,7 @@ import type { AuditRow } from '../../routes/audit.ts';
 import { Link } from '../location.tsx';
 import { Age } from '../parts/ages.tsx';
 import { AsOf } from '../parts/as-of.tsx';
+import { NextPage } from '../parts/next-page.tsx';
 import { Count } from '../parts/numbers.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
@@ -23,13 +24,7 @@ export function AuditPage({ place }: PageProps) {
           ) : (
             <>
               <AuditTable rows={rows} asOf={asOf} />
-              {rows.length === 100 && (
-                <p class="pager">
-                  <Link to="/audit" query={{ ...place.query, before: rows.at(-1)!.id }} class="button">
-                    Next 100
-                  </Link>
-                </p>
-              )}
+              <NextPage place={place} rows={rows} />
             </>
           )
         }
@@ -41,7 +36,7 @@ export function AuditPage({ place }: PageProps) {
 function AuditTable({ rows, asOf }: { rows: readonly AuditRow[]; asOf: Date }) {
   return (
     <Scroll label="acts">
-      <table>
+      <table class="second">
         <caption class="unseen">Acts, the latest first</caption>
         <thead>
           <tr>

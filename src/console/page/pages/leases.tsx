@@ -1,6 +1,6 @@
 import type { LeaseRecord } from '../../routes/fleet.ts';
 import { act } from '../api.ts';
-import { count } from '../format.ts';
+import { count, counted } from '../format.ts';
 import type { Json } from '../json.ts';
 import { Link } from '../location.tsx';
 import { ActButton } from '../parts/act-button.tsx';
@@ -67,7 +67,7 @@ function Leases({ path, every }: { path: string; every: number | null }) {
           ) : (
             <Table<Json<LeaseRecord>>
               caption="Leases"
-              rows={rows}
+              rows={shownOf(rows)}
               keyOf={({ name }) => name}
               columns={[
                 { title: 'Lease', cell: ({ name }) => name },
@@ -114,8 +114,22 @@ function Leases({ path, every }: { path: string; every: number | null }) {
               ]}
             />
           )}
+          {rows.length > mostShown && (
+            <p class="faint">
+              {counted(rows.length - mostShown, 'other lease')}; the command shows them all:{' '}
+              <code>multi-outbox leases list</code>
+            </p>
+          )}
         </>
       )}
     </PolledPart>
   );
+}
+
+const mostShown = 100;
+
+/** Leases are never removed; the held ones matter most. */
+function shownOf(rows: readonly Json<LeaseRecord>[]): readonly Json<LeaseRecord>[] {
+  if (rows.length <= mostShown) return rows;
+  return rows.toSorted((one, other) => Number(other.held) - Number(one.held)).slice(0, mostShown);
 }

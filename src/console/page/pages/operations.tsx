@@ -6,14 +6,15 @@ import { ActButton } from '../parts/act-button.tsx';
 import { Age } from '../parts/ages.tsx';
 import { AsOf } from '../parts/as-of.tsx';
 import { Facts } from '../parts/facts.tsx';
+import { NextPage } from '../parts/next-page.tsx';
 import { Count } from '../parts/numbers.tsx';
 import { Scroll } from '../parts/scroll.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
 import { usePolled } from '../polling.ts';
 import type { PageProps } from './page-props.ts';
 
-export function OperationsPage() {
-  const operations = usePolled<Operation[]>('/api/operations');
+export function OperationsPage({ place }: PageProps) {
+  const operations = usePolled<Operation[]>('/api/operations', place.query);
   return (
     <>
       <div class="head">
@@ -28,7 +29,10 @@ export function OperationsPage() {
               <Link to="/errors">a group of errors</Link>.
             </Empty>
           ) : (
-            <OperationTable operations={list} asOf={asOf} />
+            <>
+              <OperationTable operations={list} asOf={asOf} />
+              <NextPage place={place} rows={list} />
+            </>
           )
         }
       </PolledPart>
@@ -117,6 +121,9 @@ export function OperationPage({ names }: PageProps) {
     </>
   );
 }
+
+/** Of the tenants that failed. */
+const mostShown = 100;
 
 interface ProgressProps {
   operation: Operation;
@@ -212,11 +219,17 @@ function Progress({ operation, asOf, onDone }: ProgressProps) {
           ],
         ]}
       />
-      {failures.map(({ tenantId, message }) => (
+      {failures.slice(0, mostShown).map(({ tenantId, message }) => (
         <p class="stale" key={tenantId}>
           {tenantId}: {message}
         </p>
       ))}
+      {failures.length > mostShown && (
+        <p class="stale">
+          {counted(failures.length - mostShown, 'other tenant')} failed; the command shows them all:{' '}
+          <code>multi-outbox operations show {operation.id}</code>
+        </p>
+      )}
     </>
   );
 }
