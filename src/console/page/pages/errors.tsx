@@ -14,7 +14,7 @@ import type { PageProps } from './page-props.ts';
 const queues = ['outbox', 'inbox'] as const;
 
 export function ErrorsPage({ place }: PageProps) {
-  const { q = '', queue = 'outbox' } = place.query;
+  const { q = '', queue = 'outbox', group } = place.query;
   return (
     <>
       <div class="head">
@@ -26,7 +26,7 @@ export function ErrorsPage({ place }: PageProps) {
         onSubmit={(event) => {
           event.preventDefault();
           const given = String(new FormData(event.currentTarget).get('q')).trim();
-          go(addressOf('/errors', { ...place.query, q: given }));
+          go(addressOf('/errors', { ...place.query, group: undefined, q: given }));
         }}
       >
         <nav class="chips" aria-label="Queue">
@@ -34,7 +34,7 @@ export function ErrorsPage({ place }: PageProps) {
             <Link
               key={name}
               to="/errors"
-              query={{ ...place.query, queue: name === 'outbox' ? undefined : name }}
+              query={{ ...place.query, group: undefined, queue: name === 'outbox' ? undefined : name }}
               current={name === queue}
               class="chip"
             >
@@ -48,13 +48,20 @@ export function ErrorsPage({ place }: PageProps) {
         </button>
       </form>
       <Touches what="the databases of the tenants that have dead messages">
-        <Groups q={q} queue={queue} />
+        <Groups q={q} queue={queue} only={group} />
       </Touches>
     </>
   );
 }
 
-function Groups({ q, queue }: { q: string; queue: string }) {
+interface GroupsProps {
+  q: string;
+  queue: string;
+  /** The fingerprint of the one group that is shown; the same messages are read for one as for all. */
+  only: string | undefined;
+}
+
+function Groups({ q, queue, only }: GroupsProps) {
   const errors = usePolled<ErrorsAnswer>('/api/errors', { q, queue }, { every: null });
   return (
     <PolledPart polled={errors} of="the dead messages">
@@ -63,7 +70,10 @@ function Groups({ q, queue }: { q: string; queue: string }) {
           <div class="bar">
             <span>
               {counted(data.count, 'dead message')} of {counted(data.tenants, 'tenant')} in{' '}
-              {counted(data.groups.length, 'group')}
+              {counted(data.groupsInAll, 'group')}
+              {data.groupsInAll > data.groups.length && (
+                <span class="faint"> · the {count(data.groups.length)} largest are shown</span>
+              )}
               {data.withDead > data.tenants && (
                 <span class="faint">
                   {' '}
@@ -84,18 +94,39 @@ function Groups({ q, queue }: { q: string; queue: string }) {
               {tenantId} could not be read: {message}
             </p>
           ))}
-          {data.groups.length === 0 ? (
-            <Empty>
-              No tenant{q !== '' && ' that matches'} has dead messages in its {queue}, by its last run.
-            </Empty>
-          ) : (
-            data.groups.map((group) => (
-              <Group key={group.fingerprint} group={group} q={q} queue={queue} asOf={asOf} />
-            ))
-          )}
+          <GroupList groups={data.groups} only={only} q={q} queue={queue} asOf={asOf} />
         </>
       )}
     </PolledPart>
+  );
+}
+
+type GroupListProps = GroupsProps & { groups: readonly ErrorGroup[]; asOf: Date };
+
+function GroupList({ groups, only, q, queue, asOf }: GroupListProps) {
+  const shown = only === undefined ? groups : groups.filter(({ fingerprint }) => fingerprint === only);
+  const isFor = (group: ErrorGroup) => (
+    <Group key={group.fingerprint} group={group} q={q} queue={queue} asOf={asOf} />
+  );
+  if (only !== undefined)
+    return (
+      <>
+        <p class="faint">
+          {shown.length === 0
+            ? 'Among what was read there is no such group; its messages may have been replayed or discarded.'
+            : 'This is one group of errors.'}{' '}
+          <Link to="/errors" query={{ q, queue }}>
+            Show all groups
+          </Link>
+        </p>
+        {shown.map(isFor)}
+      </>
+    );
+  if (shown.length > 0) return <>{shown.map(isFor)}</>;
+  return (
+    <Empty>
+      No tenant{q !== '' && ' that matches'} has dead messages in its {queue}, by its last run.
+    </Empty>
   );
 }
 
@@ -112,7 +143,10 @@ function Group({ group, q, queue, asOf }: GroupProps) {
   return (
     <section class="group" aria-labelledby={`group-${fingerprint}`}>
       <h2 id={`group-${fingerprint}`}>
-        <span class="count bad">{count(group.count)}</span> {text}
+        <span class="count bad">{count(group.count)}</span>{' '}
+        <Link to="/errors" query={{ q, queue, group: fingerprint }}>
+          {text}
+        </Link>
       </h2>
       <p>
         <span class="faint">first</span> <Age utc={group.firstUtc} asOf={asOf} past="ago" />{' '}
