@@ -9,6 +9,8 @@ const batchSize = 10;
 
 export interface Checks {
   readonly diagnoses: readonly Json<Diagnosis>[];
+  /** When the last of them was checked; null before. */
+  readonly asOf: Date | null;
   /** How many databases are checked, and of how many; null before the first click. */
   readonly progress: { readonly done: number; readonly of: number } | null;
   readonly state: 'idle' | 'running' | 'stopped' | 'done' | 'failed';
@@ -21,7 +23,7 @@ export interface Checks {
 
 type State = Omit<Checks, 'start' | 'stop'>;
 
-const before: State = { diagnoses: [], progress: null, state: 'idle', error: null };
+const before: State = { diagnoses: [], asOf: null, progress: null, state: 'idle', error: null };
 
 export function useChecks(): Checks {
   const [state, setState] = useState(before);
@@ -34,8 +36,9 @@ export function useChecks(): Checks {
     running.current = controller;
     const of = ids.length + 1;
     let diagnoses: readonly Json<Diagnosis>[] = [];
+    let asOf: Date | null = null;
     const show = (now: State['state'], error: string | null = null) =>
-      setState({ diagnoses, progress: { done: diagnoses.length, of }, state: now, error });
+      setState({ diagnoses, asOf, progress: { done: diagnoses.length, of }, state: now, error });
     show('running');
     try {
       for (let at = 0; at === 0 || at < ids.length; at += batchSize) {
@@ -44,6 +47,7 @@ export function useChecks(): Checks {
         const answer = await read<Json<Diagnosis>[]>('/api/doctor', query, null, controller.signal);
         // Every answer begins with the registry.
         diagnoses = [...diagnoses, ...(at === 0 ? answer.data : answer.data.slice(1))];
+        asOf = answer.asOf;
         show('running');
       }
       show('done');

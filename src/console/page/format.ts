@@ -30,6 +30,11 @@ export function duration(ms: number): string {
   return `${Math.floor(value / day)} d`;
 }
 
+/** How long ago, or how late, in whole seconds and more: `6 s`, `3 min`. Fractions would only flicker. */
+export function age(ms: number): string {
+  return ms < 10 * second ? `${Math.floor(Math.max(0, ms) / second)} s` : duration(ms);
+}
+
 /** A duration as a setting takes it, without rounding: `90s`, `5m`, `1500ms`. */
 export function exactDuration(ms: number): string {
   const units = [

@@ -5,6 +5,7 @@ import type { LeaseRecord } from '../../engine/lease-store.ts';
 import type { SettingInForce } from '../../settings/in-force.ts';
 import { json } from '../answer.ts';
 import { type LastPlan, lastPlanOf } from '../fleet/last-plan.ts';
+import { planLateMs } from '../fleet/plan-late.ts';
 import { text } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
 import { type NextTenants, nextTenants } from '../tenants/next-plan.ts';
@@ -14,6 +15,8 @@ export type { LeaseRecord };
 
 export interface Plans extends NextTenants {
   readonly lastPlan: LastPlan | null;
+  /** The age in milliseconds from which the last plan is late. */
+  readonly planLateMs: number;
   /** The names of the settings that decide about plans, and their values. */
   readonly settings: readonly SettingInForce[];
 }
@@ -55,10 +58,12 @@ export const fleetRoutes: readonly Route[] = [
     touches: 'registry',
     async handle({ snapshots, settings }) {
       const [{ value, asOf }, fleet] = await Promise.all([snapshots.tenants.get(), snapshots.fleet.get()]);
+      const inForce = settings();
       const plans: Plans = {
         ...nextTenants(value, asOf.getTime()),
         lastPlan: lastPlanOf(fleet.value),
-        settings: settings().filter(({ option }) => option.startsWith('plan.')),
+        planLateMs: planLateMs(inForce),
+        settings: inForce.filter(({ option }) => option.startsWith('plan.')),
       };
       return json(plans, asOf);
     },

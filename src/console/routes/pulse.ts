@@ -3,14 +3,18 @@ import type { FleetSummary } from '../../engine/fleet-summary.ts';
 import { json } from '../answer.ts';
 import { fleetCharts, spanNames } from '../fleet/charts.ts';
 import { type LastPlan, lastPlanOf } from '../fleet/last-plan.ts';
+import { planLateMs } from '../fleet/plan-late.ts';
 import { type Route, route } from '../route.ts';
 import type { TenantRow } from '../tenants/tenant-row.ts';
+import { type FailingTopicRow, newlyFailing } from '../tenants/topics.ts';
 import { worstOf } from '../tenants/worst.ts';
 
 /** Times instead of ages: an answer that does not change is not sent again. */
 export interface Pulse
   extends Omit<FleetSummary, 'lastPlan' | 'oldestDueMs' | 'stored' | 'longestWaitAgeMs'> {
   readonly lastPlan: LastPlan | null;
+  /** The age in milliseconds from which the last plan is late. */
+  readonly planLateMs: number;
   /** Since when the tenant that became due first has been due. */
   readonly dueSinceUtc: string | null;
   /** When the run that had `longestWaitMs` reported. */
@@ -25,6 +29,8 @@ export interface Worst {
   readonly tenants: readonly TenantRow[];
   /** How many tenants need attention. */
   readonly troubled: number;
+  /** The topics that began to fail in the last 24 hours, the latest first; at most 5. */
+  readonly newTopics: readonly FailingTopicRow[];
 }
 
 export const pulseRoutes: readonly Route[] = [
@@ -34,7 +40,7 @@ export const pulseRoutes: readonly Route[] = [
     path: '/api/pulse',
     rights: ['look'],
     touches: 'registry',
-    async handle({ snapshots }) {
+    async handle({ snapshots, settings }) {
       const { value, asOf } = await snapshots.fleet.get();
       const { oldestDueMs, longestWaitAgeMs, stored, ...rest } = value;
       const { oldestDueAgeMs, oldestCountMs, ...counts } = stored;
@@ -44,6 +50,7 @@ export const pulseRoutes: readonly Route[] = [
       const pulse: Pulse = {
         ...rest,
         lastPlan: lastPlanOf(value),
+        planLateMs: planLateMs(settings()),
         dueSinceUtc: ago(oldestDueMs),
         longestWaitUtc: ago(longestWaitAgeMs),
         stored: { ...counts, oldestDueUtc: ago(oldestDueAgeMs), oldestCountUtc: ago(oldestCountMs) },
@@ -71,7 +78,9 @@ export const pulseRoutes: readonly Route[] = [
     touches: 'registry',
     async handle({ snapshots }) {
       const { value, asOf } = await snapshots.tenants.get();
-      return json(worstOf(value, asOf.getTime()) satisfies Worst, asOf);
+      const now = asOf.getTime();
+      const worst: Worst = { ...worstOf(value, now), newTopics: newlyFailing(value, now) };
+      return json(worst, asOf);
     },
   }),
 ];

@@ -8,9 +8,10 @@ import type { TenantRow } from './tenant-row.ts';
 
 export type Matches = (row: TenantRow, now: number) => boolean;
 
-/** What `is:` can ask. */
+/** What `is:` can ask. `failing`: the tenant's runs; `failing-topics`: handlers of its messages. */
 export const conditions = {
-  failing: (row) => row.failureStreak > 0 || row.failingTopics > 0,
+  failing: (row) => row.failureStreak > 0,
+  'failing-topics': (row) => row.failingTopics > 0,
   dead: (row) => (row.counts?.dead ?? 0) > 0,
   backlog: (row) => row.backlog || (row.counts?.due ?? 0) > 0,
   parked: (row) => row.parkedTopics > 0,
@@ -32,7 +33,9 @@ const fields: Readonly<Record<string, (value: string) => Matches>> = {
   },
   is: (value) => {
     if (!Object.hasOwn(conditions, value)) throw refused(`'is:' takes ${Object.keys(conditions).join(', ')}`);
-    return conditions[value as keyof typeof conditions];
+    const holds = conditions[value as keyof typeof conditions];
+    // Nobody runs a retired tenant: its last report needs no attention, and is not counted elsewhere either.
+    return (row, now) => row.status !== 'retired' && holds(row, now);
   },
   tag: (value) => {
     const equals = value.indexOf('=');

@@ -29,9 +29,23 @@ export interface Topics {
   readonly parked: readonly ParkedTopicRow[];
 }
 
+const newMs = 86_400_000;
+const mostNew = 5;
+
+/** The topics that began to fail in the last 24 hours, the latest first: what a change has most likely broken. */
+export function newlyFailing(rows: readonly TenantRow[], now: number): readonly FailingTopicRow[] {
+  return [...failingOf(rows).values()]
+    .filter(({ sinceUtc }) => Date.parse(sinceUtc) > now - newMs)
+    .sort((a, b) => (a.sinceUtc > b.sinceUtc ? -1 : 1))
+    .slice(0, mostNew);
+}
+
 export function topicsOf(rows: readonly TenantRow[]): Topics {
+  return { failing: most(failingOf(rows)), parked: most(parkedOf(rows)) };
+}
+
+function failingOf(rows: readonly TenantRow[]): ReadonlyMap<string, FailingTopicRow> {
   const failing = new Map<string, FailingTopicRow>();
-  const parked = new Map<string, ParkedTopicRow>();
   for (const row of rows) {
     if (row.status === 'retired') continue;
     for (const { queue, topic, source, failures, sinceUtc, lastUtc } of row.failing) {
@@ -45,6 +59,14 @@ export function topicsOf(rows: readonly TenantRow[]): Topics {
         lastUtc: known && known.lastUtc > lastUtc ? known.lastUtc : lastUtc,
       });
     }
+  }
+  return failing;
+}
+
+function parkedOf(rows: readonly TenantRow[]): ReadonlyMap<string, ParkedTopicRow> {
+  const parked = new Map<string, ParkedTopicRow>();
+  for (const row of rows) {
+    if (row.status === 'retired') continue;
     // A queue counts topics as they are written.
     const counted = new Set<string>();
     for (const { queue, topic, count } of row.parked) {
@@ -57,7 +79,7 @@ export function topicsOf(rows: readonly TenantRow[]): Topics {
       counted.add(key);
     }
   }
-  return { failing: most(failing), parked: most(parked) };
+  return parked;
 }
 
 /** Topics match case-insensitively (D4). */

@@ -13,6 +13,7 @@ export function worstOf(
     (row) =>
       row.status !== 'retired' &&
       (conditions.failing(row) ||
+        conditions['failing-topics'](row) ||
         conditions.dead(row) ||
         conditions.parked(row) ||
         conditions.backlog(row) ||

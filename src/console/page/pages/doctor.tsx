@@ -4,6 +4,7 @@ import { type Checks, useChecks } from '../checks.ts';
 import { count, counted, duration } from '../format.ts';
 import type { Json } from '../json.ts';
 import { addressOf, go, Link } from '../location.tsx';
+import { PartAsOf } from '../parts/as-of.tsx';
 import { PolledPart } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
 import { TenantsField } from '../parts/tenants-field.tsx';
@@ -97,7 +98,7 @@ function Buttons({ ids, note = '' }: { ids: readonly string[]; note?: string }) 
   );
 }
 
-function Progress({ checks: { progress, state, error, diagnoses } }: { checks: Checks }) {
+function Progress({ checks: { progress, state, error, diagnoses, asOf } }: { checks: Checks }) {
   if (progress === null) return null;
   const unwell = diagnoses.filter(hasProblem).length;
   const text = `${count(progress.done)} of ${counted(progress.of, 'database')} checked, ${count(unwell)} with problems.`;
@@ -108,7 +109,7 @@ function Progress({ checks: { progress, state, error, diagnoses } }: { checks: C
       )}
       <p role="status">
         {state === 'stopped' && 'Stopped. '}
-        {text}
+        {text} <PartAsOf asOf={asOf} />
       </p>
       {error !== null && (
         <p class="stale" role="alert">

@@ -1,6 +1,6 @@
 import type { Plans } from '../../routes/fleet.ts';
 import type { NextTenant } from '../../tenants/next-plan.ts';
-import { count, counted } from '../format.ts';
+import { ageOf, count, counted, exactDuration } from '../format.ts';
 import type { Json } from '../json.ts';
 import { Age } from '../parts/ages.tsx';
 import { AsOf } from '../parts/as-of.tsx';
@@ -20,7 +20,7 @@ export function PlansPage() {
         <AsOf asOf={plans.asOf} />
       </div>
       <PolledPart polled={plans} of="the plans">
-        {({ lastPlan, due, onWake, next, settings }, asOf) => (
+        {({ lastPlan, planLateMs, due, onWake, next, settings }, asOf) => (
           <div class="columns">
             <section aria-labelledby="next">
               <h2 id="next">
@@ -56,14 +56,14 @@ export function PlansPage() {
                 facts={[
                   [
                     'When',
-                    <Age
-                      key="when"
-                      utc={lastPlan?.utc ?? null}
-                      asOf={asOf}
-                      past="ago"
-                      none="no plan was made"
-                    />,
+                    <>
+                      <Age utc={lastPlan?.utc ?? null} asOf={asOf} past="ago" none="no plan was made" />{' '}
+                      {(ageOf(lastPlan?.utc ?? null, asOf) ?? 0) > planLateMs && (
+                        <span class="badge bad">late</span>
+                      )}
+                    </>,
                   ],
+                  ['Late after', exactDuration(planLateMs)],
                   ['Found due', lastPlan === null ? '–' : count(lastPlan.due)],
                   ['Chosen', lastPlan === null ? '–' : count(lastPlan.chosen)],
                   ['Due now', count(due)],

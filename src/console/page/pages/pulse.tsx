@@ -1,8 +1,10 @@
 import type { Pulse, Worst } from '../../routes/pulse.ts';
-import { ageOf, count, counted, duration } from '../format.ts';
-import { AsOf } from '../parts/as-of.tsx';
-import { Attention, messageLateMs, planLateMs } from '../parts/attention.tsx';
+import { age, ageOf, count, counted } from '../format.ts';
+import { AsOf, PartAsOf } from '../parts/as-of.tsx';
+import { Attention, messageLateMs } from '../parts/attention.tsx';
 import { FleetCharts } from '../parts/fleet-charts.tsx';
+import { NewTopics } from '../parts/new-topics.tsx';
+import { PulseHosts } from '../parts/pulse-hosts.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
 import { TenantTable } from '../parts/tenant-table.tsx';
 import { Tile } from '../parts/tiles.tsx';
@@ -25,16 +27,20 @@ export function PulsePage() {
           </>
         )}
       </PolledPart>
+      <PulseHosts />
       <FleetCharts />
+      {worst.data !== null && worst.asOf !== null && (
+        <NewTopics topics={worst.data.newTopics} asOf={worst.asOf} />
+      )}
       <section aria-labelledby="worst">
         <h2 id="worst">
-          Worst tenants
+          Worst tenants{' '}
           {worst.data !== null && (
             <span class="faint">
-              {' '}
               {count(worst.data.tenants.length)} of {count(worst.data.troubled)} that need attention
             </span>
-          )}
+          )}{' '}
+          <PartAsOf asOf={worst.asOf} />
         </h2>
         <PolledPart polled={worst} of="the tenants">
           {({ tenants }, asOf) =>
@@ -68,11 +74,11 @@ function Tiles({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
       </Tile>
       <Tile
         title="Oldest due message"
-        value={waitsMs === null ? 'none' : duration(waitsMs)}
+        value={waitsMs === null ? 'none' : age(waitsMs)}
         tone={(waitsMs ?? 0) > messageLateMs ? 'warn' : undefined}
         {...filtered('', 'oldest')}
       >
-        {countMs === null ? 'no tenant was counted yet' : `oldest count ${duration(countMs)} ago`}
+        {countMs === null ? 'no tenant was counted yet' : `oldest count ${age(countMs)} ago`}
       </Tile>
       <Tile title="Due messages" value={count(stored.due, atLeast('due'))} {...filtered('is:backlog', 'due')}>
         {count(stored.ready, atLeast('ready'))} waiting in all, {count(stored.blocked, atLeast('blocked'))}{' '}
@@ -90,19 +96,19 @@ function Tiles({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
         title="Failing tenants"
         value={count(pulse.failing)}
         tone={pulse.failing > 0 ? 'bad' : undefined}
-        {...filtered('is:failing', 'failing')}
+        {...filtered('is:failing status:active', 'failing')}
       >
         {pulse.failing === 0
           ? 'every last run ended well'
           : `longest streak ${counted(pulse.longestFailureStreak, 'run')}`}
       </Tile>
       <Tile
-        title="Failing topics"
+        title="Tenants with failing topics"
         value={count(pulse.withFailingTopics)}
         tone={pulse.withFailingTopics > 0 ? 'bad' : undefined}
-        {...filtered('is:failing', 'failing')}
+        {...filtered('is:failing-topics status:active', 'failing')}
       >
-        tenants that have some
+        {pulse.withFailingTopics === 0 ? 'every handler works' : 'handlers fail for them'}
       </Tile>
       <Tile
         title="Parked messages"
@@ -112,13 +118,13 @@ function Tiles({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
       >
         of topics without a handler
       </Tile>
-      <Tile title="Due tenants" value={count(pulse.due)} {...filtered('is:overdue', 'nextDue')}>
-        {dueMs === null ? 'nobody waits' : `longest for ${duration(dueMs)}`}
+      <Tile title="Due tenants" value={count(pulse.due)} to="/plans">
+        {dueMs === null ? 'nobody waits' : `longest for ${age(dueMs)}`}
       </Tile>
       <Tile
         title="Last plan"
-        value={planAge === null ? 'never' : `${duration(planAge)} ago`}
-        tone={planAge !== null && planAge > planLateMs ? 'warn' : undefined}
+        value={planAge === null ? 'never' : `${age(planAge)} ago`}
+        tone={planAge !== null && planAge > pulse.planLateMs ? 'warn' : undefined}
       >
         {lastPlan === null
           ? 'no host has planned'

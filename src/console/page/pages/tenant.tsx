@@ -4,7 +4,7 @@ import { count, counted, duration } from '../format.ts';
 import type { Json } from '../json.ts';
 import { Link } from '../location.tsx';
 import { Age } from '../parts/ages.tsx';
-import { AsOf } from '../parts/as-of.tsx';
+import { AsOf, PartAsOf } from '../parts/as-of.tsx';
 import { Troubles } from '../parts/badges.tsx';
 import { Facts } from '../parts/facts.tsx';
 import { Count } from '../parts/numbers.tsx';
@@ -53,7 +53,7 @@ export function TenantPage({ names }: PageProps) {
               <Link to="/doctor" query={{ tenant: id }} class="button">
                 Doctor…
               </Link>
-              <Link to="/audit" query={{ tenant: id }}>
+              <Link to="/audit" query={{ tenant: id }} class="button">
                 Audit
               </Link>
             </div>
@@ -63,7 +63,9 @@ export function TenantPage({ names }: PageProps) {
                 <QueueCounts tenant={data} asOf={asOf} />
                 <FailingTopics tenant={data} asOf={asOf} />
                 <section aria-labelledby="history">
-                  <h2 id="history">Last 48 hours</h2>
+                  <h2 id="history">
+                    Last 48 hours <PartAsOf asOf={history.asOf} />
+                  </h2>
                   <PolledPart polled={history} of="the history">
                     {(read) => <TenantHistory history={read} />}
                   </PolledPart>

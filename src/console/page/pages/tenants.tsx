@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import type { TenantsPage as TenantsAnswer } from '../../routes/tenants.ts';
 import type { SortName } from '../../tenants/sort.ts';
 import type { TenantsSummary } from '../../tenants/summary.ts';
-import { count, counted } from '../format.ts';
+import { clock, count, counted } from '../format.ts';
 import { addressOf, go, Link } from '../location.tsx';
 import { AsOf } from '../parts/as-of.tsx';
 import { FilterBar } from '../parts/filter-bar.tsx';
@@ -16,6 +16,7 @@ const chips: readonly (readonly [title: string, word: string, count: (summary: T
   [
     ['All', '', ({ total }) => total],
     ['Failing', 'is:failing', ({ conditions }) => conditions.failing],
+    ['Failing topics', 'is:failing-topics', ({ conditions }) => conditions['failing-topics']],
     ['Dead', 'is:dead', ({ conditions }) => conditions.dead],
     ['Backlog', 'is:backlog', ({ conditions }) => conditions.backlog],
     ['Parked', 'is:parked', ({ conditions }) => conditions.parked],
@@ -61,7 +62,11 @@ export function TenantsPage({ place }: PageProps) {
           CSV
         </a>
       </div>
-      <nav class="chips" aria-label="Frequent filters">
+      <nav
+        class="chips"
+        aria-label="Frequent filters"
+        title={summary.asOf === null ? undefined : `counts as of ${clock(summary.asOf)}`}
+      >
         {chips.map(([title, word, of]) => (
           <Link
             key={title}
@@ -117,9 +122,17 @@ function NoTenants({ isFiltered, isBehind }: { isFiltered: boolean; isBehind: bo
 }
 
 const fixedWords = [
-  ...['failing', 'dead', 'backlog', 'parked', 'blocked', 'overdue', 'never-run', 'unreadable'].map(
-    (word) => `is:${word}`,
-  ),
+  ...[
+    'failing',
+    'failing-topics',
+    'dead',
+    'backlog',
+    'parked',
+    'blocked',
+    'overdue',
+    'never-run',
+    'unreadable',
+  ].map((word) => `is:${word}`),
   ...['active', 'paused', 'retired'].map((word) => `status:${word}`),
 ];
 

@@ -1,4 +1,4 @@
-import { duration, fullTime } from '../format.ts';
+import { age, fullTime } from '../format.ts';
 
 interface AgeProps {
   utc: string | null;
@@ -16,7 +16,7 @@ export function Age({ utc, asOf, none = '–', past }: AgeProps) {
   const ms = asOf.getTime() - Date.parse(utc);
   return (
     <time dateTime={utc} title={fullTime(utc)}>
-      {ms < 0 ? `in ${duration(-ms)}` : past === undefined ? duration(ms) : `${duration(ms)} ${past}`}
+      {ms < 0 ? `in ${age(-ms)}` : past === undefined ? age(ms) : `${age(ms)} ${past}`}
     </time>
   );
 }

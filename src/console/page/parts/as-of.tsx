@@ -27,3 +27,13 @@ export function AsOf({ asOf, note, once = false }: AsOfProps) {
     </p>
   );
 }
+
+/** The time of a part that is read more seldom than the page's first part, beside its heading. */
+export function PartAsOf({ asOf }: { asOf: Date | null }) {
+  if (asOf === null) return null;
+  return (
+    <span class="as-of">
+      as of <time dateTime={asOf.toISOString()}>{clock(asOf)}</time>
+    </span>
+  );
+}

@@ -11,8 +11,6 @@ interface Finding {
   readonly query?: Readonly<Record<string, string>>;
 }
 
-/** Hosts plan every few seconds to a minute. */
-export const planLateMs = 180_000;
 export const messageLateMs = 300_000;
 
 /** What is wrong in the fleet in plain words, each with the page where it is remedied. */
@@ -39,7 +37,7 @@ export function Attention({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
 }
 
 function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
-  const { lastPlan, stored, tenants, failing, withFailingTopics, longestFailureStreak } = pulse;
+  const { lastPlan, planLateMs, stored, tenants, failing, withFailingTopics, longestFailureStreak } = pulse;
   const waitsMs = ageOf(stored.oldestDueUtc, asOf);
   const findings: (Finding | false)[] = [
     tenants.active > 0 &&
@@ -57,7 +55,7 @@ function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
       text: `The runs of ${counted(failing, 'tenant')} fail, the longest for ${counted(longestFailureStreak, 'run')}.`,
       advice: 'See their errors',
       to: '/tenants',
-      query: { q: 'is:failing', sort: 'failing', desc: 'true' },
+      query: { q: 'is:failing status:active', sort: 'failing', desc: 'true' },
     },
     withFailingTopics > 0 && {
       tone: 'bad',

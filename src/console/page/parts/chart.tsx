@@ -10,7 +10,11 @@ export interface ChartSeries {
   readonly color: string;
   readonly values: readonly (number | null)[];
   readonly filled?: boolean;
+  /** Lines differ by it as well, for whoever does not tell the colours apart. Default: solid. */
+  readonly line?: keyof typeof dashes;
 }
+
+const dashes = { solid: [], dashed: [8, 4], dotted: [2, 3] };
 
 interface ChartProps {
   title: string;
@@ -133,9 +137,18 @@ function optionsOf(
     0,
     Math.max(5, (most ?? 0) * 1.05),
   ];
+  const all = [...series, over];
+  const last = lastKnown(all);
   return {
     width,
     height,
+    legend: {
+      markers: { dash: (_plot, index) => (index === 0 ? 'solid' : (all[index - 1]!.line ?? 'solid')) },
+    },
+    // Without a pointer on the chart, the legend has the last values.
+    hooks: {
+      setLegend: [(plot) => plot.cursor.idx == null && plot.setLegend({ idx: last }, false)],
+    },
     // Without dragging, a finger on a phone scrolls the page.
     cursor: { drag: { x: false, y: false }, y: false },
     scales: { x: { time: true }, y: { range }, over: { range } },
@@ -150,6 +163,7 @@ function optionsOf(
         label: each.label,
         stroke: color(each.color),
         width: 1.5,
+        dash: dashes[each.line ?? 'solid'],
         points: { size: 4 },
         value: shown(text[unit]),
         ...(each.filled && { fill: `${color(each.color)}40` }),
@@ -159,12 +173,17 @@ function optionsOf(
         scale: 'over',
         stroke: color(over.color),
         width: 1.5,
-        dash: [4, 3],
+        dash: dashes[over.line ?? 'solid'],
         points: { show: true, size: 3 },
         value: shown(duration),
       },
     ],
   };
+}
+
+/** The last index at which a series has a value. */
+function lastKnown(all: readonly ChartSeries[]): number {
+  return Math.max(0, ...all.map(({ values }) => values.findLastIndex((value) => value !== null)));
 }
 
 const tickTime = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });

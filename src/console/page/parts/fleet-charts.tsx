@@ -2,6 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { ChartPoint, FleetCharts as Charts, Percentiles, SpanName } from '../../fleet/charts.ts';
 import { duration } from '../format.ts';
 import { usePolled } from '../polling.ts';
+import { PartAsOf } from './as-of.tsx';
 import { Chart, type ChartSeries } from './chart.tsx';
 import { PolledPart } from './states.tsx';
 
@@ -27,7 +28,8 @@ export function FleetCharts() {
               {name}
             </button>
           ))}
-        </span>
+        </span>{' '}
+        <PartAsOf asOf={charts.asOf} />
       </h2>
       <PolledPart polled={charts} of="the history">
         {(data) => <Drawn data={data} />}
@@ -39,15 +41,16 @@ export function FleetCharts() {
 function Drawn({ data }: { data: Charts }) {
   const { points, stepMs } = data;
   const drawn = useMemo(() => {
-    const line = (label: string, color: string, of: (point: ChartPoint) => number | null): ChartSeries => ({
-      label,
-      color,
-      values: points.map(of),
-    });
+    const line = (
+      label: string,
+      color: string,
+      of: (point: ChartPoint) => number | null,
+      kind: ChartSeries['line'] = 'solid',
+    ): ChartSeries => ({ label, color, values: points.map(of), line: kind });
     const percentiles = (of: (point: ChartPoint) => Percentiles) => [
       line('p50', '--bar', (point) => of(point).p50),
-      line('p95', '--warn', (point) => of(point).p95),
-      line('p99', '--bar-failed', (point) => of(point).p99),
+      line('p95', '--warn', (point) => of(point).p95, 'dashed'),
+      line('p99', '--bar-failed', (point) => of(point).p99, 'dotted'),
     ];
     return {
       times: points.map(({ utc }) => utc),
@@ -57,7 +60,7 @@ function Drawn({ data }: { data: Charts }) {
       ],
       wait: percentiles(({ wait }) => wait),
       handle: percentiles(({ handle }) => handle),
-      over: line('Oldest due tenant', '--faint', ({ oldestDueMs }) => oldestDueMs),
+      over: line('Oldest due', '--faint', ({ oldestDueMs }) => oldestDueMs, 'dashed'),
     };
   }, [data]);
   const { times, over } = drawn;
@@ -66,7 +69,7 @@ function Drawn({ data }: { data: Charts }) {
     <div class="charts">
       <Chart
         title="Messages"
-        note={`per ${step}; dashed: oldest due`}
+        note={`per ${step}; dashed, right: oldest due tenant`}
         times={times}
         series={drawn.throughput}
         unit="count"

@@ -37,7 +37,7 @@ const columns: readonly { title: string; sort?: SortName; number?: boolean; expl
   },
   { title: 'Last run', sort: 'lastRun', number: true },
   { title: 'Next due', sort: 'nextDue', number: true },
-  { title: '24 hours' },
+  { title: '24 hours', explained: 'what was done and what failed, read once a minute' },
   { title: 'Tags' },
 ];
 
