@@ -11,13 +11,14 @@ import { usePolled } from '../polling.ts';
 type InTenants = Pick<FailingTopicRow, 'queue' | 'topic' | 'tenants' | 'tenantIds'>;
 
 const topicColumns: readonly Column<InTenants>[] = [
-  { title: 'Topic', cell: ({ topic }) => topic },
+  { title: 'Topic', wrap: true, cell: ({ topic }) => topic },
   { title: 'Queue', cell: ({ queue }) => queue },
   { title: 'Tenants', number: true, cell: ({ tenants }) => <Count value={tenants} /> },
 ];
 
 const tenantColumn: Column<InTenants> = {
   title: 'Which',
+  wrap: true,
   cell: ({ tenants, tenantIds, queue, topic }) => (
     <>
       {tenantIds.map((id) => (

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import type { Session } from '../../routes/session.ts';
 import { Link, type Place } from '../location.tsx';
 import { sections } from '../pages/sections.ts';
@@ -11,12 +12,20 @@ interface NavigationProps {
 export function Navigation({ place, session, onHelp }: NavigationProps) {
   const isCurrent = (path: string) =>
     path === '/' ? place.path === '/' : place.path === path || place.path.startsWith(`${path}/`);
+  const pages = useRef<HTMLElement>(null);
+  // On a phone the list is one line, wider than the screen.
+  useEffect(() => {
+    const current = pages.current?.querySelector<HTMLElement>('[aria-current]');
+    if (current == null) return;
+    const [list, link] = [pages.current!.getBoundingClientRect(), current.getBoundingClientRect()];
+    pages.current!.scrollLeft += link.left - list.left - (list.width - link.width) / 2;
+  }, [place.path]);
   return (
     <header class="side">
       <p class="brand">
         <Link to="/">Multi-outbox</Link>
       </p>
-      <nav aria-label="Pages">
+      <nav ref={pages} aria-label="Pages">
         {sections.map(({ title, pages }) => (
           <div class="section" key={title}>
             <h2>{title}</h2>

@@ -6,6 +6,8 @@ export interface Column<Row> {
   readonly number?: boolean;
   /** Long texts are cut to one line. */
   readonly long?: boolean;
+  /** Long texts take several lines. */
+  readonly wrap?: boolean;
   cell(row: Row): ComponentChildren;
 }
 
@@ -36,9 +38,11 @@ export function Table<Row>({ caption, rows, columns, keyOf }: TableProps<Row>) {
         <tbody>
           {rows.map((row) => (
             <tr key={keyOf(row)}>
-              <th scope="row">{first!.cell(row)}</th>
-              {others.map(({ title, number, long, cell }) => (
-                <td key={title} class={number ? 'number' : long ? 'long' : undefined}>
+              <th scope="row" class={first!.wrap ? 'wrap' : undefined}>
+                {first!.cell(row)}
+              </th>
+              {others.map(({ title, number, long, wrap, cell }) => (
+                <td key={title} class={number ? 'number' : long ? 'long' : wrap ? 'wrap' : undefined}>
                   {cell(row)}
                 </td>
               ))}

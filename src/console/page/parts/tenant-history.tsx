@@ -19,13 +19,21 @@ export function TenantHistory({ history }: { history: Json<History> }) {
           <tr>
             <th scope="col">Hour</th>
             <th scope="col">Messages</th>
-            {['Done', 'Retried', 'Died', 'Runs', 'Failed', 'Wait p50', 'p99', 'Handler p50', 'p99 '].map(
-              (title) => (
-                <th scope="col" class="number" key={title}>
-                  {title}
-                </th>
-              ),
-            )}
+            {[
+              'Done',
+              'Retried',
+              'Died',
+              'Runs',
+              'Failed',
+              'Wait p50',
+              'Wait p99',
+              'Handler p50',
+              'Handler p99',
+            ].map((title) => (
+              <th scope="col" class="number" key={title}>
+                {title}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>

@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import type { TenantDetails } from '../../routes/tenants.ts';
 import { count, fullTime } from '../format.ts';
 import type { Json } from '../json.ts';
@@ -111,29 +112,32 @@ export function FailingTopics({ tenant, asOf }: PartProps) {
               <th scope="col" class="number">
                 Last
               </th>
-              <th scope="col">Last error</th>
             </tr>
           </thead>
           <tbody>
             {topics.map(({ queue, topic, source, failures, sinceUtc, lastUtc, error, messageId }) => (
-              <tr key={`${queue} ${topic} ${source}`}>
-                <th scope="row">
-                  {topic} {source !== null && <span class="tag">{source}</span>}{' '}
-                  <span class="faint">{queue}</span>
-                </th>
-                <td class="number">
-                  <Count value={failures} tone="bad" />
-                </td>
-                <td class="number" title={fullTime(sinceUtc)}>
-                  <Age utc={sinceUtc} asOf={asOf} />
-                </td>
-                <td class="number">
-                  <Age utc={lastUtc} asOf={asOf} />
-                </td>
-                <td class="long" title={`message ${messageId}`}>
-                  {error}
-                </td>
-              </tr>
+              <Fragment key={`${queue} ${topic} ${source}`}>
+                <tr class="joined">
+                  <th scope="row" class="wrap">
+                    {topic} {source !== null && <span class="tag">{source}</span>}{' '}
+                    <span class="faint">{queue}</span>
+                  </th>
+                  <td class="number">
+                    <Count value={failures} tone="bad" />
+                  </td>
+                  <td class="number" title={fullTime(sinceUtc)}>
+                    <Age utc={sinceUtc} asOf={asOf} />
+                  </td>
+                  <td class="number">
+                    <Age utc={lastUtc} asOf={asOf} />
+                  </td>
+                </tr>
+                <tr>
+                  <td colSpan={4} class="wrap" title={`message ${messageId}`}>
+                    <span class="faint">Last error:</span> {error}
+                  </td>
+                </tr>
+              </Fragment>
             ))}
           </tbody>
         </table>
