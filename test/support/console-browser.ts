@@ -32,19 +32,25 @@ export class ConsoleBrowser {
     multiOutbox: MultiOutbox,
     options: { rights?: readonly Right[]; context?: Parameters<Browser['newContext']>[0] } = {},
   ): Promise<Opened> {
-    const served = await serveLocalConsole(multiOutbox, {
-      port: 0,
-      rights: options.rights ?? rights,
-      actor: 'tester',
-      logger: silentLogger,
-    });
-    this.#closing.push(() => served.close());
+    const printed = await this.serve(multiOutbox, options.rights);
     const context = await this.#browser!.newContext(options.context);
     this.#closing.push(() => context.close());
     const page = await context.newPage();
-    const complaints = await watched(context, page, new URL(served.url).origin);
-    await page.goto(served.url);
+    const complaints = await watched(context, page, new URL(printed).origin);
+    await page.goto(printed);
     return { page, complaints };
+  }
+
+  /** Serves a console; returns the address that opens it once. */
+  async serve(multiOutbox: MultiOutbox, allowed: readonly Right[] = rights): Promise<string> {
+    const { url, close } = await serveLocalConsole(multiOutbox, {
+      port: 0,
+      rights: allowed,
+      actor: 'tester',
+      logger: silentLogger,
+    });
+    this.#closing.push(close);
+    return url;
   }
 
   /** Closes what was opened since the last call. */
