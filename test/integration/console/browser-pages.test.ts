@@ -91,7 +91,7 @@ else
       const other = await page.context().newPage();
       await other.goto(address);
       await other.getByRole('button', { name: 'Read now' }).click();
-      await groups(other).getByText('The receiver refused invoice').waitFor();
+      await groups(other).getByText('The receiver refused invoice').first().waitFor();
       expect(await groups(other).count()).toBe(1);
       await other.goto(address.replace(/group=\w+/, 'group=000000000000'));
       await other.getByRole('button', { name: 'Read now' }).click();

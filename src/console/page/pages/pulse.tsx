@@ -131,7 +131,7 @@ function Tiles({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
           : `${count(lastPlan.due)} due, ${count(lastPlan.chosen)} chosen`}
       </Tile>
       <Tile title="Dispatched" value={count(pulse.totals.done)}>
-        {count(pulse.totals.retried)} retried, {count(pulse.totals.lost)} lost, since the beginning
+        {count(pulse.totals.retried)} retried, {count(pulse.totals.lost)} lost, in all
       </Tile>
     </div>
   );
