@@ -37,9 +37,9 @@ test('S4: a payload and its headers are shown as they are stored', async () => {
   const face = await place.fleet(['acme']);
   const payload = `{"id":${exact},"amount":0.10000000000000000555}`;
   const message = { topic: 'orders', payload, headers: { 'x-account': exact } };
-  const [{ messageId }] = (await face.outbox('acme').enqueue([message])) as [{ messageId: string }];
+  const [stored] = await face.outbox('acme').enqueue([message]);
   const shown = await new ConsoleClient(face).post(
-    `/api/tenants/acme/messages/outbox/${messageId}/payload`,
+    `/api/tenants/acme/messages/outbox/${stored!.messageId}/payload`,
     {},
   );
   expect(shown.json).toMatchObject({ payload, headers: { 'x-account': exact } });
