@@ -2,7 +2,7 @@
 import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
 import { readTenantRows } from './tenants/read-rows.ts';
-import type { TenantRow } from './tenants/tenant-row.ts';
+import { type TenantRow, tenantRow } from './tenants/tenant-row.ts';
 
 export interface Snapshot<Value> {
   readonly value: Value;
@@ -15,8 +15,15 @@ export interface Snapshots {
   readonly tenants: SharedRead<readonly TenantRow[]>;
   /** The registry's now. It reads the registry at most once a minute. */
   now(): Promise<Date>;
-  /** After an act, so that everybody sees what it has changed. */
-  forget(): void;
+  /**
+   * After an act on these tenants, so that everybody sees what it has changed. Of a fleet of any size, no other row is read
+   * again for it.
+   */
+  changed(rows: readonly TenantRow[]): void;
+  /** As `changed`, of a tenant that is read for it. It does not fail: the act is done. */
+  changedTenant(tenantId: string): Promise<void>;
+  /** After an act on tenants that are not known yet. What was read is shown once more while it is read again. */
+  expire(): void;
 }
 
 export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
@@ -38,21 +45,35 @@ export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
     if (performance.now() - clock.readAt > clockMs) await fleet.get();
     return present();
   };
-  const tenants = new SharedRead(
+  const tenants = new SharedRead<readonly TenantRow[]>(
     async () => {
       const asOf = await now();
       return { asOf, value: await readTenantRows(multiOutbox) };
     },
     { leastMs: 3_000 },
   );
+  const changed = (rows: readonly TenantRow[]) => {
+    fleet.forget();
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    tenants.correct((read) => read.map((row) => byId.get(row.id) ?? row));
+  };
+  const expire = () => {
+    fleet.forget();
+    tenants.expire();
+  };
   return {
     fleet,
     tenants,
     now,
-    forget() {
-      fleet.forget();
-      tenants.forget();
+    changed,
+    async changedTenant(tenantId) {
+      try {
+        changed([tenantRow(await multiOutbox.tenants.get(tenantId))]);
+      } catch {
+        expire();
+      }
     },
+    expire,
   };
 }
 
@@ -81,10 +102,16 @@ const keptMs = 300_000;
 export class SharedRead<Value> {
   readonly #read: () => Promise<Snapshot<Value>>;
   readonly #leastMs: number;
-  #last: { readonly snapshot: Snapshot<Value>; readonly endedAt: number; readonly freshMs: number } | null =
-    null;
+  #last: {
+    readonly snapshot: Snapshot<Value>;
+    readonly endedAt: number;
+    readonly freshMs: number;
+    readonly isExpired: boolean;
+  } | null = null;
   #reading: Promise<Snapshot<Value>> | null = null;
   #dropped: NodeJS.Timeout | undefined;
+  /** Corrections since the present read began: it may have read what they correct too early. */
+  #corrections: ((value: Value) => Value)[] = [];
 
   constructor(read: () => Promise<Snapshot<Value>>, { leastMs }: { readonly leastMs: number }) {
     this.#read = read;
@@ -98,7 +125,7 @@ export class SharedRead<Value> {
     const age = last === null ? 0 : performance.now() - last.endedAt;
     if (last === null || age > last.freshMs * tooOld) return this.#refresh();
     // If it fails, a later caller gets the error, once this snapshot is too old.
-    if (age > last.freshMs) this.#refresh().catch(() => {});
+    if (age > last.freshMs || last.isExpired) this.#refresh().catch(() => {});
     return last.snapshot;
   }
 
@@ -108,14 +135,34 @@ export class SharedRead<Value> {
     this.#reading = null;
   }
 
+  /** The next `get` returns what was read, once more, and reads again. */
+  expire(): void {
+    if (this.#last !== null) this.#last = { ...this.#last, isExpired: true };
+    // A read that began before the act does not show it.
+    this.#reading = null;
+  }
+
+  /** Changes what was read, and what is being read, as an act has changed it. */
+  correct(correction: (value: Value) => Value): void {
+    if (this.#reading !== null) this.#corrections.push(correction);
+    if (this.#last === null) return;
+    const { snapshot, ...times } = this.#last;
+    this.#last = { ...times, snapshot: { ...snapshot, value: correction(snapshot.value) } };
+  }
+
   #refresh(): Promise<Snapshot<Value>> {
     if (this.#reading !== null) return this.#reading;
     const startedAt = performance.now();
-    const reading = this.#read().then((snapshot) => {
+    this.#corrections = [];
+    const reading: Promise<Snapshot<Value>> = this.#read().then((read) => {
+      // Those of a later read are not this one's.
+      const corrections = this.#reading === reading ? this.#corrections : [];
+      const value = corrections.reduce((corrected, correct) => correct(corrected), read.value);
+      const snapshot = { ...read, value };
       const endedAt = performance.now();
       const freshMs = Math.max(this.#leastMs, (endedAt - startedAt) / shareOfTime);
       // A read that began before an act does not show it.
-      if (this.#reading === reading) this.#last = { snapshot, endedAt, freshMs };
+      if (this.#reading === reading) this.#last = { snapshot, endedAt, freshMs, isExpired: false };
       return snapshot;
     });
     this.#reading = reading;

@@ -124,7 +124,7 @@ export const messageRoutes: readonly Route[] = [
           ...definedOf({ version }),
         }));
         const result = await multiOutbox.messages.act({ ...request, messages: targets } as never);
-        snapshots.forget();
+        await snapshots.changedTenant(tenantId);
         return json(result);
       },
     }),
@@ -150,7 +150,7 @@ export const messageRoutes: readonly Route[] = [
         messageId: message,
         by: operator.actor,
       });
-      snapshots.forget();
+      await snapshots.changedTenant(tenantId);
       return json(result);
     },
   }),

@@ -14,13 +14,16 @@ const request = {
   /** Absent: every tenant that has dead messages by the registry's counts, and matches `q`. */
   tenants: v.optional(v.pipe(v.array(tenantId), v.minLength(1), v.maxLength(1_000))),
   q: v.optional(text(500), ''),
-  /** Never empty: an act on everything that is dead is not begun by a slip. */
+  /** Never empty: an act on everything that is dead is not begun by a slip. Without states, only dead messages. */
   filter: v.pipe(
     v.strictObject({
       topic: filterText,
       errorText: filterText,
       orderingKey: filterText,
       correlationId: filterText,
+      dedupKey: filterText,
+      source: filterText,
+      states: v.optional(v.pipe(v.array(v.picklist(['dead', 'ready'])), v.minLength(1), v.maxLength(2))),
     }),
     v.check((filter) => Object.values(filter).some((value) => value !== undefined)),
   ),
@@ -127,7 +130,7 @@ function creating<const Acts extends readonly ['replay'] | readonly ['discard', 
           act: act as ActName,
           ...(act === 'cancel' && reason !== undefined && { reason }),
           queue: name,
-          filter: { ...definedOf(filter), states: ['dead'] },
+          filter: { states: ['dead'], ...definedOf(filter) },
           tenants: chosen,
           by: context.operator.actor,
         });
@@ -165,7 +168,7 @@ function changing(
           );
         await context.allowed(operation.tenants ?? (await allTenants(context)));
         const changed = await change(context, operation);
-        context.snapshots.forget();
+        context.snapshots.expire();
         return json(masked(changed));
       },
     }),

@@ -3,19 +3,12 @@ import type { TenantRecord } from '../../engine/registry.ts';
 import { definitionOf, type TenantInput } from '../../fleet/tenants/definition.ts';
 import { json } from '../answer.ts';
 import { text } from '../parameters.ts';
-import { type Route, type RouteContext, route } from '../route.ts';
+import { type Route, route } from '../route.ts';
+import { tenantActs } from '../tenants/acts.ts';
 import { tenantRow } from '../tenants/tenant-row.ts';
+import { manyTenantsRoutes } from './many-tenants.ts';
 
-type Act = (context: RouteContext, tenantId: string) => Promise<unknown>;
-
-/** Acts on one tenant; none touches its database. */
-const acts: Readonly<Record<string, Act>> = {
-  wake: ({ multiOutbox, operator }, id) => multiOutbox.tenants.wake(id, { by: operator.actor }),
-  pause: ({ multiOutbox, operator }, id) => multiOutbox.tenants.pause(id, { by: operator.actor }),
-  resume: ({ multiOutbox, operator }, id) => multiOutbox.tenants.resume(id, { by: operator.actor }),
-};
-
-const simpleActs = Object.entries(acts).map(([name, act]) =>
+const simpleActs = Object.entries(tenantActs).map(([name, { act }]) =>
   route({
     name: `tenants.${name}`,
     method: 'POST',
@@ -24,9 +17,9 @@ const simpleActs = Object.entries(acts).map(([name, act]) =>
     touches: 'registry',
     async handle(context, { tenant }) {
       await act(context, tenant);
-      context.snapshots.forget();
       // As it is now, by the registry: a run of the tenant may have changed more.
       const row = tenantRow(await context.multiOutbox.tenants.get(tenant));
+      context.snapshots.changed([row]);
       return json(row, await context.snapshots.now());
     },
   }),
@@ -42,6 +35,7 @@ const overrides = {
 
 export const tenantActRoutes: readonly Route[] = [
   ...simpleActs,
+  ...manyTenantsRoutes,
   route({
     name: 'tenants.change',
     method: 'POST',
@@ -62,7 +56,7 @@ export const tenantActRoutes: readonly Route[] = [
         by: operator.actor,
         expectedVersion: version,
       });
-      snapshots.forget();
+      snapshots.changed([tenantRow(changed)]);
       return json({ version: changed.version, overrides: changed.overrides } satisfies ChangedTenant);
     },
   }),

@@ -6,7 +6,7 @@ import { flag, tenantIds, text, whole } from '../parameters.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
 import { activityOf } from '../tenants/activity.ts';
 import { csvOf } from '../tenants/csv.ts';
-import { filterOf } from '../tenants/filter.ts';
+import { matchingRows } from '../tenants/matching.ts';
 import { cursorOf, type Order, pageOf, placeFrom, type SortName, sortKeys } from '../tenants/sort.ts';
 import { summaryOf } from '../tenants/summary.ts';
 import { type TenantRow, tenantRow } from '../tenants/tenant-row.ts';
@@ -52,7 +52,7 @@ export const tenantRoutes: readonly Route[] = [
     touches: 'registry',
     parameters: v.strictObject(selection),
     async handle(context, { q, sort, desc }) {
-      const { rows, asOf } = await matching(context, q);
+      const { rows, asOf } = await matchingRows(context, q);
       const { page } = pageOf(rows, { sort, desc }, null, Number.POSITIVE_INFINITY);
       return { body: csvOf(page), type: 'text/csv', cache: 'unchanged', asOf, fileName: 'tenants.csv' };
     },
@@ -134,7 +134,7 @@ async function tenantsPage(context: RouteContext, { q, after, limit, ...order }:
   // The registry itself has this order, so a page of it is one short read, however many tenants there are.
   if (order.sort === 'id' && !order.desc && status !== null)
     return pageOfRegistry(context, status[1] as TenantRow['status'] | undefined, place?.id, limit);
-  const { rows, asOf } = await matching(context, q);
+  const { rows, asOf } = await matchingRows(context, q);
   const { page, more } = pageOf(rows, order, place, limit);
   const answer: TenantsPage = {
     rows: page,
@@ -159,10 +159,4 @@ async function pageOfRegistry(
   const rows = found.slice(0, limit).map(tenantRow);
   const next = found.length > limit ? cursorOf(rows.at(-1)!, { sort: 'id', desc: false }) : null;
   return json({ rows, next, matching: null } satisfies TenantsPage, asOf);
-}
-
-async function matching({ snapshots }: RouteContext, q: string) {
-  const holds = filterOf(q);
-  const { value, asOf } = await snapshots.tenants.get();
-  return { rows: value.filter((row) => holds(row, asOf.getTime())), asOf };
 }

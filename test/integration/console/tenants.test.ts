@@ -1,9 +1,9 @@
 /** S4: the table of tenants: order, filter, pages by key, CSV. */
-import { DatabaseSync } from 'node:sqlite';
 import type { TenantRow } from '../../../src/console/tenants/tenant-row.ts';
 import { consoleFleet, markup } from '../../support/console-fleet.ts';
 import { ConsoleClient } from '../../support/console-requests.ts';
 import { FleetPlace, noting } from '../../support/fleet-place.ts';
+import { addManyTenants } from '../../support/many-tenants.ts';
 import { until } from '../../support/until.ts';
 
 const place = new FleetPlace();
@@ -58,27 +58,6 @@ test('S4: a cell of the CSV that begins like a formula is text', async () => {
   expect(text).toContain(",'=cmd|calc,");
 });
 
-/** Tenants with counts of their own, as many as a test wants, in one statement. */
-function addMany(registryFile: string, many: number): void {
-  const registry = new DatabaseSync(registryFile, { timeout: 5_000 });
-  const columns = registry
-    .prepare("SELECT name FROM pragma_table_info('Tenants')")
-    .all()
-    .map(({ name }) => String(name));
-  const values = columns.map((name) => {
-    if (name === 'Id') return "printf('t%06d', n)";
-    if (name === 'DatabaseKey' || name === 'FileId') return "'key' || n";
-    if (name === 'Version') return 'Version + n';
-    if (name === 'FailureStreak') return 'n % 7';
-    return name;
-  });
-  registry.exec(
-    `WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${many})
-     INSERT INTO Tenants (${columns.join(', ')}) SELECT ${values.join(', ')} FROM numbers, Tenants WHERE Id = 'acme'`,
-  );
-  registry.close();
-}
-
 test.each([
   ['id', 'false'],
   ['id', 'true'],
@@ -86,7 +65,7 @@ test.each([
   ['failing', 'true'],
 ])('S4: pages by key, sorted by %s (descending: %s), have each of 350 tenants once', async (sort, desc) => {
   const face = await place.fleet(['acme']);
-  addMany(place.file('registry.db'), 349);
+  addManyTenants(place.file('registry.db'), 349);
   const client = new ConsoleClient(face);
   const seen: TenantRow[] = [];
   let after = '';
@@ -106,7 +85,7 @@ test.each([
 
 test('S4: a page by id reads only its own rows of the registry, and no other', async () => {
   const face = await place.fleet(['acme']);
-  addMany(place.file('registry.db'), 10_000);
+  addManyTenants(place.file('registry.db'), 10_000);
   const asked: unknown[] = [];
   const tenants = {
     ...face.tenants,

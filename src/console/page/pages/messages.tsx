@@ -1,10 +1,12 @@
 import { useState } from 'preact/hooks';
+import type { MessageState } from '../../../engine/message-search.ts';
 import type { MessagePage as MessagesAnswer } from '../../routes/messages.ts';
 import { counted } from '../format.ts';
 import { addressOf, go, Link } from '../location.tsx';
 import { AsOf } from '../parts/as-of.tsx';
 import { MessageActs } from '../parts/message-acts.tsx';
 import { MessageTable } from '../parts/message-table.tsx';
+import { OperationButtons } from '../parts/operation-buttons.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
 import { Touches } from '../parts/touches.tsx';
 import { usePolled } from '../polling.ts';
@@ -109,6 +111,15 @@ function Found({ tenant, queue, path, query }: FoundProps) {
       <PolledPart polled={page} of={`the messages of ${tenant}`}>
         {(data, asOf) => (
           <>
+            {data.messages.length > 0 && (
+              <OperationButtons
+                filter={searchedFor(query)}
+                queue={queue}
+                tenants={[tenant]}
+                q=""
+                state={(query.state as MessageState | undefined) ?? null}
+              />
+            )}
             {data.messages.length === 0 ? (
               <Empty>No message matches.</Empty>
             ) : (
@@ -136,4 +147,9 @@ function Found({ tenant, queue, path, query }: FoundProps) {
       </PolledPart>
     </>
   );
+}
+
+/** The search without its page and its state, for an act on all that match. */
+function searchedFor({ state: _state, cursor: _cursor, ...filter }: FoundProps['query']) {
+  return filter;
 }

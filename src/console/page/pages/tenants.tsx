@@ -1,14 +1,17 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { TenantsPage as TenantsAnswer } from '../../routes/tenants.ts';
 import type { SortName } from '../../tenants/sort.ts';
 import type { TenantsSummary } from '../../tenants/summary.ts';
 import { clock, count, counted } from '../format.ts';
 import { addressOf, go, Link } from '../location.tsx';
 import { AsOf } from '../parts/as-of.tsx';
+import { ChooseAll, type Chosen } from '../parts/choose-all.tsx';
 import { FilterBar } from '../parts/filter-bar.tsx';
+import { ManyTenantsActs } from '../parts/many-tenants-acts.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
 import { TenantTable } from '../parts/tenant-table.tsx';
 import { usePolled } from '../polling.ts';
+import { useRight } from '../rights.ts';
 import type { PageProps } from './page-props.ts';
 
 /** The conditions that are asked for most, as words of the filter. */
@@ -40,6 +43,8 @@ export function TenantsPage({ place }: PageProps) {
       move({ sort: by, desc: String(by === sort ? desc !== 'true' : !['id', 'nextDue'].includes(by)) }),
   };
   useNarrowed(place.query, page.data);
+  const { chosen, choosing, chooseAll, clear } = useChosen(query, page.data);
+  const mayAct = useRight('act');
   const matching = page.data?.matching ?? (q.trim() === '' ? summary.data?.total : undefined);
   return (
     <>
@@ -85,7 +90,26 @@ export function TenantsPage({ place }: PageProps) {
             <NoTenants isFiltered={q.trim() !== ''} isBehind={after !== undefined} />
           ) : (
             <>
-              <TenantTable rows={rows} asOf={asOf} caption="Tenants" sorting={sorting} />
+              {mayAct && (
+                <div class="bar">
+                  <ManyTenantsActs
+                    chosen={chosen}
+                    onDone={() => {
+                      clear();
+                      page.refresh();
+                    }}
+                  />
+                  <span class="faint">{chosenText(chosen)}</span>
+                  <ChooseAll q={q} onChoose={chooseAll} />
+                </div>
+              )}
+              <TenantTable
+                rows={rows}
+                asOf={asOf}
+                caption="Tenants"
+                sorting={sorting}
+                {...(mayAct && { choosing })}
+              />
               <p class="pager">
                 {counted(rows.length, 'row')} on this page
                 {after !== undefined && (
@@ -105,6 +129,39 @@ export function TenantsPage({ place }: PageProps) {
       </PolledPart>
     </>
   );
+}
+
+/** What is chosen: rows of the page, or all that match. Another filter, order or page chooses nothing. */
+function useChosen(query: Readonly<Record<string, string>>, data: TenantsAnswer | null) {
+  const key = JSON.stringify(query);
+  const [state, setState] = useState<{ key: string; ids: ReadonlySet<string>; all: Chosen | null }>({
+    key,
+    ids: new Set(),
+    all: null,
+  });
+  const { ids, all } = state.key === key ? state : { ids: new Set<string>(), all: null };
+  const rows = (data?.rows ?? []).filter(({ id }) => ids.has(id));
+  const idsOf = (wanted: string) => rows.filter(({ status }) => status === wanted).map(({ id }) => id);
+  const chosen: Chosen = all ?? { active: idsOf('active'), paused: idsOf('paused'), matching: null };
+  const choose = (changed: readonly string[], isChosen: boolean) => {
+    const next = new Set(ids);
+    for (const id of changed) isChosen ? next.add(id) : next.delete(id);
+    setState({ key, ids: next, all: null });
+  };
+  const shown = all === null ? ids : new Set([...all.active, ...all.paused]);
+  return {
+    chosen,
+    choosing: { chosen: shown, choose },
+    chooseAll: (matching: Chosen) => setState({ key, ids: new Set(), all: matching }),
+    clear: () => setState({ key, ids: new Set(), all: null }),
+  };
+}
+
+function chosenText({ active, paused, matching }: Chosen): string {
+  const number = active.length + paused.length;
+  if (matching === null && number === 0) return 'Choose tenants to act on them';
+  const words = `${count(active.length)} active and ${count(paused.length)} paused chosen`;
+  return matching === null ? words : `${words}, of ${counted(matching, 'tenant')} that matched`;
 }
 
 function NoTenants({ isFiltered, isBehind }: { isFiltered: boolean; isBehind: boolean }) {

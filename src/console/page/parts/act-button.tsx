@@ -1,7 +1,17 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Right } from '../../rights.ts';
+import { count } from '../format.ts';
 import { useRight } from '../rights.ts';
+
+/** How far an act of several requests is. */
+export interface Progress {
+  readonly done: number;
+  readonly of: number;
+}
+
+/** An act of several requests says how far it is, and ends soon after the signal fires. */
+export type Run = (onProgress: (progress: Progress) => void, signal: AbortSignal) => Promise<string>;
 
 interface ActButtonProps {
   label: string;
@@ -14,7 +24,7 @@ interface ActButtonProps {
   /** Whether the act is offered now; one that was begun is shown to its end. Default: true. */
   when?: boolean;
   /** Returns what has been done, in words. */
-  run: () => Promise<string>;
+  run: Run;
   onDone?: () => void;
 }
 
@@ -58,7 +68,7 @@ interface ConfirmationProps extends Asked {
 
 type State =
   | { is: 'asking' }
-  | { is: 'running' }
+  | { is: 'running'; progress: Progress | null }
   | { is: 'done'; text: string }
   | { is: 'failed'; text: string };
 
@@ -66,19 +76,31 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
   const dialog = useRef<HTMLDialogElement>(null);
   const [state, setState] = useState<State>({ is: 'asking' });
   const [given, setGiven] = useState('');
-  useEffect(() => dialog.current?.showModal(), []);
+  const stopping = useRef(new AbortController());
+  useEffect(() => {
+    dialog.current?.showModal();
+    return () => stopping.current.abort();
+  }, []);
+  const progress = state.is === 'running' ? state.progress : null;
   const isConfirmed = typed === undefined || given.trim() === typed;
   const confirm = async () => {
     if (!isConfirmed || state.is === 'running') return;
-    setState({ is: 'running' });
+    setState({ is: 'running', progress: null });
     try {
-      setState({ is: 'done', text: await run() });
+      const onProgress = (progress: Progress) => setState({ is: 'running', progress });
+      setState({ is: 'done', text: await run(onProgress, stopping.current.signal) });
     } catch (error) {
       setState({ is: 'failed', text: error instanceof Error ? error.message : String(error) });
     }
   };
   return (
-    <dialog ref={dialog} aria-labelledby="act-title" onClose={() => onClose(state.is === 'done')}>
+    <dialog
+      ref={dialog}
+      aria-labelledby="act-title"
+      // What has begun is stopped by its button, which says what was done.
+      onCancel={(event) => progress !== null && event.preventDefault()}
+      onClose={() => onClose(state.is === 'done')}
+    >
       <h2 id="act-title">{label}</h2>
       {state.is === 'done' ? (
         <p role="status">{state.text}</p>
@@ -106,6 +128,13 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
               {state.text}
             </p>
           )}
+          {progress !== null && (
+            <p role="status">
+              <progress max={progress.of} value={progress.done} aria-label="Done" />
+              <br />
+              {count(progress.done)} of {count(progress.of)}
+            </p>
+          )}
           <p class="buttons">
             <button
               type="submit"
@@ -114,9 +143,15 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
             >
               {state.is === 'running' ? 'Working…' : label}
             </button>
-            <button type="button" onClick={() => dialog.current?.close()}>
-              Leave it
-            </button>
+            {progress === null ? (
+              <button type="button" onClick={() => dialog.current?.close()}>
+                Leave it
+              </button>
+            ) : (
+              <button type="button" onClick={() => stopping.current.abort()}>
+                Stop
+              </button>
+            )}
           </p>
         </form>
       )}

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import type { MessageState } from '../../../engine/message-search.ts';
 import type { CreatedOperation } from '../../routes/operations.ts';
 import { act } from '../api.ts';
 import { counted } from '../format.ts';
@@ -12,46 +13,75 @@ interface OperationButtonsProps {
   tenants: readonly string[] | undefined;
   /** The filter of tenants that the page has. */
   q: string;
+  /** The states that are searched; null for any. Default: dead ones. */
+  state?: MessageState | null;
 }
 
+const buttons = [
+  { act: 'replay', path: '/api/operations', right: 'act', title: 'Count and replay…', states: ['dead'] },
+  {
+    act: 'discard',
+    path: '/api/operations-destructive',
+    right: 'destroy',
+    title: 'Count and discard…',
+    states: ['dead'],
+  },
+  {
+    act: 'cancel',
+    path: '/api/operations-destructive',
+    right: 'destroy',
+    title: 'Count and cancel…',
+    states: ['ready', 'dead'],
+  },
+] as const;
+
 /** Counts what matches, and leads to the operation, which begins only there. */
-export function OperationButtons({ filter, queue, tenants, q }: OperationButtonsProps) {
-  const [state, setState] = useState<string | null>(null);
-  const [mayAct, mayDestroy] = [useRight('act'), useRight('destroy')];
-  const create = (path: string, name: string) => async () => {
-    setState('Counting…');
-    try {
-      const body = { act: name, queue, filter, ...(tenants ? { tenants } : { q }) };
-      const { operation } = await act<CreatedOperation>(path, body);
-      go(addressOf(`/operations/${operation.id}`));
-    } catch (error) {
-      setState(error instanceof Error ? error.message : String(error));
-    }
-  };
+export function OperationButtons({ filter, queue, tenants, q, state = 'dead' }: OperationButtonsProps) {
+  const [progress, setProgress] = useState<string | null>(null);
+  const may = { act: useRight('act'), destroy: useRight('destroy') };
+  const offered = buttons
+    .filter(({ right }) => may[right])
+    .map((button) => ({
+      ...button,
+      states: button.states.filter((each) => state === null || each === state),
+    }))
+    .filter(({ states }) => states.length > 0);
+  const create =
+    ({ path, act: name, states }: (typeof offered)[number]) =>
+    async () => {
+      setProgress('Counting…');
+      try {
+        const body = { act: name, queue, filter: { ...filter, states }, ...(tenants ? { tenants } : { q }) };
+        const { operation } = await act<CreatedOperation>(path, body);
+        go(addressOf(`/operations/${operation.id}`));
+      } catch (error) {
+        setProgress(error instanceof Error ? error.message : String(error));
+      }
+    };
   const words = Object.entries(filter).map(
     ([name, value]) => `${name === 'errorText' ? 'error contains' : name} “${value}”`,
   );
+  if (offered.length === 0) return null;
+  const which = [...new Set(offered.flatMap(({ states }) => states))].sort().join(' or ');
   return (
     <p class="acts">
-      {mayAct && (
-        <button type="button" onClick={create('/api/operations', 'replay')}>
-          Count and replay…
+      {offered.map((button) => (
+        <button
+          key={button.act}
+          type="button"
+          class={button.right === 'destroy' ? 'danger' : ''}
+          onClick={create(button)}
+        >
+          {button.title}
         </button>
-      )}
-      {mayDestroy && (
-        <button type="button" class="danger" onClick={create('/api/operations-destructive', 'discard')}>
-          Count and discard…
-        </button>
-      )}
-      {(mayAct || mayDestroy) && (
-        <span class="faint">
-          all dead messages {words.length > 0 && `whose ${words.join(' and ')}`} of{' '}
-          {tenants !== undefined
-            ? counted(tenants.length, 'tenant')
-            : `all tenants that had dead messages after their last run${q === '' ? '' : ` and match “${q}”`}`}
-        </span>
-      )}
-      {state !== null && <span role="status"> {state}</span>}
+      ))}
+      <span class="faint">
+        all {which} messages {words.length > 0 && `whose ${words.join(' and ')}`} of{' '}
+        {tenants !== undefined
+          ? counted(tenants.length, 'tenant')
+          : `all tenants that had dead messages after their last run${q === '' ? '' : ` and match “${q}”`}`}
+      </span>
+      {progress !== null && <span role="status"> {progress}</span>}
     </p>
   );
 }

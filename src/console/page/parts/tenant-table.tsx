@@ -21,6 +21,13 @@ interface TenantTableProps {
   asOf: Date;
   caption: string;
   sorting?: Sorting;
+  choosing?: Choosing;
+}
+
+/** Rows are chosen by their ids. */
+export interface Choosing {
+  readonly chosen: ReadonlySet<string>;
+  choose(ids: readonly string[], isChosen: boolean): void;
 }
 
 const columns: readonly { title: string; sort?: SortName; number?: boolean; explained?: string }[] = [
@@ -41,11 +48,9 @@ const columns: readonly { title: string; sort?: SortName; number?: boolean; expl
   { title: 'Tags' },
 ];
 
-export function TenantTable({ rows, asOf, caption, sorting }: TenantTableProps) {
-  const ids = rows
-    .filter(({ hasOddId }) => !hasOddId)
-    .map(({ id }) => id)
-    .join(',');
+export function TenantTable({ rows, asOf, caption, sorting, choosing }: TenantTableProps) {
+  const known = rows.filter(({ hasOddId }) => !hasOddId).map(({ id }) => id);
+  const ids = known.join(',');
   const activity = usePolled<Record<string, Activity>>(
     ids === '' ? null : '/api/tenants-activity',
     { ids },
@@ -53,10 +58,21 @@ export function TenantTable({ rows, asOf, caption, sorting }: TenantTableProps) 
   );
   return (
     <Scroll label={caption}>
-      <table>
+      <table class={choosing && 'chosen'}>
         <caption class="unseen">{caption}</caption>
         <thead>
           <tr>
+            {choosing !== undefined && (
+              <th scope="col">
+                <input
+                  type="checkbox"
+                  aria-label="Choose all of this page"
+                  disabled={known.length === 0}
+                  checked={known.length > 0 && known.every((id) => choosing.chosen.has(id))}
+                  onChange={(event) => choosing.choose(known, event.currentTarget.checked)}
+                />
+              </th>
+            )}
             {columns.map(({ title, sort, number, explained }) => (
               <th
                 key={title}
@@ -87,7 +103,7 @@ export function TenantTable({ rows, asOf, caption, sorting }: TenantTableProps) 
         </thead>
         <tbody>
           {rows.map((row) => (
-            <Row key={row.id} row={row} asOf={asOf} activity={activity.data?.[row.id]} />
+            <Row key={row.id} row={row} asOf={asOf} activity={activity.data?.[row.id]} choosing={choosing} />
           ))}
         </tbody>
       </table>
@@ -95,10 +111,28 @@ export function TenantTable({ rows, asOf, caption, sorting }: TenantTableProps) 
   );
 }
 
-function Row({ row, asOf, activity }: { row: TenantRow; asOf: Date; activity: Activity | undefined }) {
+interface RowProps {
+  row: TenantRow;
+  asOf: Date;
+  activity: Activity | undefined;
+  choosing: Choosing | undefined;
+}
+
+function Row({ row, asOf, activity, choosing }: RowProps) {
   const { counts, atLeast, tags } = row;
   return (
     <tr class={row.status === 'retired' ? 'retired' : undefined}>
+      {choosing !== undefined && (
+        <td>
+          <input
+            type="checkbox"
+            aria-label={`Choose ${row.id}`}
+            disabled={row.hasOddId}
+            checked={choosing.chosen.has(row.id)}
+            onChange={(event) => choosing.choose([row.id], event.currentTarget.checked)}
+          />
+        </td>
+      )}
       <th scope="row">
         <TenantLink row={row} />
       </th>
