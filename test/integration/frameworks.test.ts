@@ -16,10 +16,16 @@ const blocks = [
   blockOf('docs/frameworks.md', 'js', 'express'),
   blockOf('docs/frameworks.md', 'js', 'nest-module'),
   blockOf('docs/frameworks.md', 'js', 'nest'),
+  blockOf('docs/frameworks.md', 'js', 'console'),
+  blockOf('docs/frameworks.md', 'js', 'console-express'),
+  blockOf('docs/frameworks.md', 'js', 'console-fastify'),
+  blockOf('docs/frameworks.md', 'js', 'console-hono'),
 ];
 const dependencies = {
+  '@hono/node-server': '^1.19.0',
   express: '^5.1.0',
   fastify: '^5.6.0',
+  hono: '^4.9.0',
   '@nestjs/common': '^11.1.0',
   '@nestjs/core': '^11.1.0',
   '@nestjs/platform-express': '^11.1.0',
@@ -76,6 +82,7 @@ async function start(program: string) {
   const address = output.match(/^http:\S+/m)?.[0];
   if (address === undefined) throw new Error(output);
   return {
+    address,
     output: () => output,
     post: async (name: string) => (await fetch(`${address}/users/${name}`, { method: 'POST' })).status,
     stop: async () => {
@@ -116,5 +123,43 @@ testWithSignals.each(['fastify', 'express', 'nest'])(
     expect(stopped).toContainEqual(await app.stop());
     expect(app.output()).toContain('shop welcomes Bob');
     expect(states()).toEqual({ held: 0, byStatus: { 2: 2 } });
+  },
+);
+
+test.each(['express', 'fastify', 'hono'])(
+  'S4: the console in %s: its page, its data and its acts',
+  async (program) => {
+    const app = await start(`console-${program}`);
+    const console = `${app.address.replace(/\/$/, '')}/ops/console`;
+    const own = { authorization: 'Bearer for-ann', 'sec-fetch-site': 'same-origin' };
+    const page = await fetch(`${console}/`, { headers: own });
+    expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    const [, script] = /src="(\/ops\/console\/assets\/[^"]+)"/.exec(await page.text())!;
+    expect((await fetch(new URL(script!, console), { headers: own })).status).toBe(200);
+    expect((await fetch(`${console}/`)).status).toBe(403);
+    const tenants = await fetch(`${console}/api/tenants?q=shop`, { headers: own });
+    expect(await tenants.json()).toMatchObject({ rows: [{ id: 'shop' }] });
+    const post = (headers: Record<string, string>) =>
+      fetch(`${console}/api/tenants/shop/wake`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: '{}',
+      });
+    const woken = await post(own);
+    expect([woken.status, await woken.json()]).toMatchObject([200, { id: 'shop', status: 'active' }]);
+    expect((await post({ ...own, 'sec-fetch-site': 'cross-site' })).status).toBe(403);
+    expect((await post({ 'sec-fetch-site': 'same-origin' })).status).toBe(403);
+    const large = await fetch(`${console}/api/tenants/shop/wake`, {
+      method: 'POST',
+      headers: { ...own, 'content-type': 'application/json' },
+      body: `{"a":"${'x'.repeat(5 * 2 ** 20)}"}`,
+    }).then(
+      ({ status }) => status,
+      // The server may close the connection before the whole body is sent.
+      () => 413,
+    );
+    expect(large).toBe(413);
+    const { code, signal } = await app.stop();
+    expect([code, signal]).toEqual([null, 'SIGTERM']);
   },
 );

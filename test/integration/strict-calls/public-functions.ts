@@ -144,6 +144,7 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
     face,
     { authorize: nothing, basePath: '/x', hosts: ['a.example'], logger: silent },
   ],
+  'console.nodeHandler': () => [nothing],
   'functions.registerFunctions': 'an app registers its functions once; test/unit/functions tries the options',
   'testing.createTestOutbox': () => [
     { tenants: [{ id: 'a' }, 'b'], handlers: [handler], retry: { maxAttempts: 3 }, logger: silent, now: 5 },
