@@ -54,7 +54,9 @@ export async function buildLibrary({ outdir }) {
   rmSync(chunks, { recursive: true });
   writeFileSync(`${outdir}/package.json`, '{ "type": "commonjs" }\n');
   const page = await bundleConsole({ outdir: `${outdir}/console` });
-  writeFileSync(`${outdir}/LICENSES.txt`, licenses({ ...metafile.inputs, ...page.inputs }));
+  writeFileSync(`${outdir}/LICENSES.txt`, licenses({ ...metafile.inputs, ...page.metafile.inputs }));
+  const kilobytes = page.sizes.map(({ name, bytes }) => `${name} ${(bytes / 1_000).toFixed(1)} kB`);
+  console.log(`The console's page, compressed: ${kilobytes.join(', ')}`);
 
   mkdirSync(`${outdir}/esm`);
   writeFileSync(`${outdir}/esm/package.json`, '{ "type": "module" }\n');

@@ -7,11 +7,12 @@ import type { SettingsInput } from '../settings.ts';
 import { type Logger, loggerOf, safeLogger, silentLogger } from '../telemetry/logger.ts';
 import { Refusal } from './answer.ts';
 import { readAssets } from './assets.ts';
+import { FewAtOnce } from './few-at-once.ts';
 import { authorized, authorizedFor, checkHost, checkOrigin, checkUrl } from './guard.ts';
 import { givenParameters } from './request-parameters.ts';
 import { refusalOfError, refusalResponse, responseOf } from './responses.ts';
 import type { Authorize } from './rights.ts';
-import { checkedParameters, matches } from './route.ts';
+import { checkedParameters, matches, type Route } from './route.ts';
 import { routeTable } from './routes.ts';
 import { createSnapshots } from './snapshots.ts';
 
@@ -59,6 +60,7 @@ export function consoleHandler(
   const settings = () => settingsInForce(given);
   const routes = routeTable(readAssets(), basePath);
   const snapshots = createSnapshots(multiOutbox);
+  const fewAtOnce = new FewAtOnce();
   const log = logger === undefined ? silentLogger : safeLogger(logger);
 
   async function answer(request: Request): Promise<Response> {
@@ -90,7 +92,9 @@ export function consoleHandler(
       },
     };
     const asOf = match.route.touches === 'nothing' ? new Date() : await snapshots.now();
-    return responseOf(request, { asOf, ...(await match.route.handle(context, parameters)) });
+    const handled = async () => match.route.handle(context, parameters);
+    const given = await (touchesMany(match.route) ? fewAtOnce.use(handled) : handled());
+    return responseOf(request, { asOf, ...given });
   }
 
   return async (request) => {
@@ -102,6 +106,11 @@ export function consoleHandler(
       return refusalResponse(refusal);
     }
   };
+}
+
+/** Whether one request of the route connects to many tenants' databases. */
+function touchesMany({ touches, path }: Route): boolean {
+  return touches === 'tenant' && !path.includes(':tenant');
 }
 
 function wrongMethod(allow: string): Response {

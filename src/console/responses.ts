@@ -77,11 +77,16 @@ const caused: Partial<Record<ErrorCode, readonly [status: number, text: string]>
   CLOSED: [503, 'The host of this console is stopping.'],
 };
 
+/** Where a host keeps its files is not for whoever may look: of an absolute path, the name of the file is left. */
+export function withoutFolders(message: string): string {
+  return message.replace(/(?<![\w.:/\\])(?:[A-Za-z]:)?[\\/](?:[^\s'"\\/]+[\\/])+/g, '…/');
+}
+
 /** Other errors of the library have texts for operators, without payloads and secrets. Of any other error only the log has the text. */
 export function refusalOfError(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (isMultiOutboxError(error)) {
-    const [status, text] = caused[error.code] ?? [error.transient ? 503 : 500, error.message];
+    const [status, text] = caused[error.code] ?? [error.transient ? 503 : 500, withoutFolders(error.message)];
     return new Refusal(status, error.code, text);
   }
   return new Refusal(500, 'INTERNAL', 'The console failed; the log of its host has the reason.');

@@ -1,12 +1,13 @@
 // Bundles the console's page to dist/console: one script, one style and the icon, with hashes in their names, and a list of
 // them. The packages that the page uses are in the bundle, so that nothing is loaded from elsewhere.
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const folder = 'src/console/page';
 
-/** @param {{ outdir: string }} options */
+/** Returns also the sizes of the files, in bytes, as a server sends them compressed. @param {{ outdir: string }} options */
 export async function bundleConsole({ outdir }) {
   mkdirSync(outdir, { recursive: true });
   const { metafile } = await build({
@@ -26,9 +27,15 @@ export async function bundleConsole({ outdir }) {
   });
   const files = readdirSync(outdir);
   const named = (pattern) => files.find((file) => pattern.test(file));
-  writeFileSync(
-    path.join(outdir, 'assets.json'),
-    `${JSON.stringify({ script: named(/^page-.*\.js$/), style: named(/^page-.*\.css$/), icon: named(/^icon-.*\.svg$/) })}\n`,
-  );
-  return metafile;
+  const assets = {
+    script: named(/^page-.*\.js$/),
+    style: named(/^page-.*\.css$/),
+    icon: named(/^icon-.*\.svg$/),
+  };
+  writeFileSync(path.join(outdir, 'assets.json'), `${JSON.stringify(assets)}\n`);
+  const sizes = Object.entries(assets).map(([name, file]) => {
+    const bytes = gzipSync(readFileSync(path.join(outdir, file))).length;
+    return { name, bytes };
+  });
+  return { metafile, sizes };
 }

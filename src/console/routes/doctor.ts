@@ -2,9 +2,16 @@ import * as v from 'valibot';
 import type { Diagnosis } from '../../fleet/operations/doctor.ts';
 import { json } from '../answer.ts';
 import { tenantIds } from '../parameters.ts';
+import { withoutFolders } from '../responses.ts';
 import { type Route, route } from '../route.ts';
 
 export type { Diagnosis };
+
+/** Findings name files, where a host has them. */
+const withoutPlaces = ({ findings, ...diagnosis }: Diagnosis): Diagnosis => ({
+  ...diagnosis,
+  findings: findings.map((finding) => ({ ...finding, message: withoutFolders(finding.message) })),
+});
 
 /** So many databases are checked at once by one request: an answer waits for no more than the slowest of them. */
 const mostTenants = 10;
@@ -22,7 +29,8 @@ export const doctorRoutes: readonly Route[] = [
     }),
     tenants: ({ ids }) => ids ?? [],
     async handle({ multiOutbox }, { ids }) {
-      return json(await multiOutbox.doctor({ tenants: ids ?? [], parallel: mostTenants }));
+      const diagnoses = await multiOutbox.doctor({ tenants: ids ?? [], parallel: mostTenants });
+      return json(diagnoses.map(withoutPlaces));
     },
   }),
 ];
