@@ -73,7 +73,7 @@ export interface ConsoleFleet {
 
 /**
  * @param folder where the databases are; the caller closes the instance and removes the folder
- * @param options.hostile with a tenant that is all markup, which pictures for people do without. Default: true
+ * @param options.hostile with a tenant that is all markup, which only pictures for people do without. Default: true
  */
 export async function consoleFleet(folder: string, { hostile = true } = {}): Promise<ConsoleFleet> {
   const registryFile = path.join(folder, 'registry.db');
@@ -107,13 +107,7 @@ export async function consoleFleet(folder: string, { hostile = true } = {}): Pro
   await enqueue('initech', 'emails', 7);
   await enqueue('umbrella', 'shipments', 12);
   await enqueue('stark', 'emails', 5, { orderingKey: 'customer 17' });
-  if (hostile)
-    await enqueue('hostile', markup.slice(0, 100), 3, {
-      orderingKey: markup,
-      correlationId: markup,
-      payload: markup,
-      headers: { 'x-note': markup },
-    });
+  if (hostile) await enqueueMarkup(multiOutbox);
   for (let round = 0; round < 4; round++) await multiOutbox.tick();
   await enqueue('dunder', 'orders', 25, { delay: '2h' });
   await multiOutbox.tick();
@@ -123,6 +117,26 @@ export async function consoleFleet(folder: string, { hostile = true } = {}): Pro
   await multiOutbox.tenants.add({ id: 'zorg', tags: { region: 'eu' } });
   if (hostile) writeMarkup(registryFile);
   return { multiOutbox, registryFile };
+}
+
+/** Adds the tenant that is all markup to another fleet. */
+export async function addHostile(multiOutbox: MultiOutbox, registryFile: string): Promise<void> {
+  await multiOutbox.tenants.add({ id: 'hostile', tags: { note: markup } });
+  for (const { error } of await multiOutbox.migrate({ tenants: ['hostile'] }))
+    if (error) throw new Error(error.message);
+  await enqueueMarkup(multiOutbox);
+  writeMarkup(registryFile);
+}
+
+async function enqueueMarkup(multiOutbox: MultiOutbox): Promise<void> {
+  const message: OutboxMessage = {
+    topic: markup.slice(0, 100),
+    payload: markup,
+    headers: { 'x-note': markup },
+    orderingKey: markup,
+    correlationId: markup,
+  };
+  await multiOutbox.outbox('hostile').enqueue([message, message, message]);
 }
 
 /** The runs of a tenant whose file is gone fail. */
@@ -141,7 +155,7 @@ function writeMarkup(registryFile: string): void {
   const registry = new DatabaseSync(registryFile, { timeout: 5_000 });
   registry
     .prepare(
-      "UPDATE Tenants SET LastError = ?, LastErrorCode = ?, LastErrorUtc = LastRunUtc WHERE Id = 'hostile'",
+      "UPDATE Tenants SET LastError = ?, LastErrorCode = ?, LastErrorUtc = coalesce(LastRunUtc, AddedUtc) WHERE Id = 'hostile'",
     )
     .run(markup, markup);
   registry.close();

@@ -11,6 +11,7 @@ export function addManyTenants(registryFile: string, many: number): void {
     if (name === 'Id') return "printf('t%06d', n)";
     if (name === 'DatabaseKey' || name === 'FileId') return "'key' || n";
     if (name === 'Version') return 'Version + n';
+    if (name === 'Tags') return "json_object('batch', CAST(n / 250 AS TEXT))";
     if (name === 'FailureStreak') return 'n % 7';
     return name;
   });

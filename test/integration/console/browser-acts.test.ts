@@ -1,4 +1,5 @@
 /** S3, S4: acts in a real browser: with the count first, and typed where they cannot be undone. */
+import { DatabaseSync } from 'node:sqlite';
 import { browserPath, ConsoleBrowser } from '../../support/console-browser.ts';
 import { consoleFleet, markup } from '../../support/console-fleet.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -135,4 +136,94 @@ else
         await multiOutbox.close();
       }
     });
+
+    test('S3: pause and resume, cancel and discard, and operations that are stopped, run and gone on with', async () => {
+      const { multiOutbox } = await consoleFleet(place.folder);
+      try {
+        const { page, complaints } = await browser.open(multiOutbox);
+        await page.getByRole('heading', { level: 1, name: 'Pulse' }).waitFor();
+        const base = page.url().replace(/\/$/, '');
+        const dialog = page.getByRole('dialog');
+        /** Clicks a button, says yes, and closes what says what was done. */
+        const act = async (name: string, { typed, done }: { typed?: string; done: string | RegExp }) => {
+          await page.locator('main').getByRole('button', { name, exact: true }).click();
+          if (typed !== undefined) await dialog.getByRole('textbox').fill(typed);
+          await dialog.getByRole('button', { name, exact: true }).click();
+          await dialog.getByRole('status').getByText(done).waitFor();
+          await dialog.getByRole('button', { name: 'Close' }).click();
+        };
+        const read = async (address: string) => {
+          await page.goto(`${base}${address}`);
+          await page.getByRole('button', { name: 'Read now' }).click();
+        };
+
+        await page.goto(`${base}/tenants/hostile`);
+        await act('Pause', { done: 'It is paused.' });
+        await act('Resume', { done: /^It is active/ });
+
+        await read('/tenants/globex/messages/outbox?state=dead&errorText=refused');
+        await page.getByText('41 messages on this page').waitFor();
+        const rows = page.locator('main tbody tr');
+        for (const row of [0, 1]) await rows.nth(row).getByRole('checkbox').check();
+        await act('Cancel', { typed: 'cancel 2', done: '2 messages cancelled.' });
+        await page.getByText('39 messages on this page').waitFor();
+        await rows.first().getByRole('checkbox').check();
+        await act('Discard', { typed: 'discard 1', done: '1 message deleted.' });
+        await page.getByText('38 messages on this page').waitFor();
+
+        // All that match the search, also those of other pages.
+        await page.getByText('all dead messages whose error contains “refused” of 1 tenant').waitFor();
+        await page.getByRole('button', { name: 'Count and replay…' }).click();
+        await page.getByRole('button', { name: 'replay 38' }).waitFor();
+        await act('Stop', { done: 'It is cancelled: 0 messages changed.' });
+        await page.getByText('cancelled', { exact: true }).waitFor();
+        await read('/tenants/globex/messages/outbox?state=dead&errorText=refused');
+        await page.getByRole('button', { name: 'Count and replay…' }).click();
+        await act('replay 38', { done: /^It is (running|done)/ });
+        await page.getByText('38 changed of 38 counted').waitFor();
+
+        // Ready messages can be cancelled, and nothing else.
+        await read('/tenants/globex/messages/outbox?state=ready&topic=invoices');
+        await page.getByRole('button', { name: 'Count and cancel…' }).waitFor();
+        expect(await page.getByRole('button', { name: /^Count and/ }).count()).toBe(1);
+        await page.getByRole('button', { name: 'Count and cancel…' }).click();
+        await act('cancel 38', { typed: 'cancel 38', done: /^It is (running|done)/ });
+        await page.getByText('38 changed of 38 counted').waitFor();
+
+        // A tenant that fails is tried again.
+        const { operation } = await multiOutbox.messages.operations.create({
+          act: 'replay',
+          filter: { topic: markup.slice(0, 100), states: ['dead'] },
+          tenants: ['hostile'],
+        });
+        const hostile = place.file('tenants/hostile.db');
+        change(hostile, 'ALTER TABLE Outbox RENAME TO Hidden');
+        await page.goto(`${base}/operations/${operation.id}`);
+        const label = `replay ${operation.counted}`;
+        await act(label, { done: /^It is/ });
+        await page.getByText(/^hostile: /).waitFor();
+        change(hostile, 'ALTER TABLE Hidden RENAME TO Outbox');
+        await act('Go on', { done: /^It is/ });
+        await page.getByText(/^hostile: /).waitFor({ state: 'hidden' });
+        await page.getByText(`${operation.counted} changed of`).waitFor();
+
+        await page.getByRole('link', { name: 'Audit', exact: true }).click();
+        await page.locator('main tbody tr').first().waitFor();
+        const acts = new Set(await page.locator('main tbody tr td .badge').allInnerTexts());
+        for (const name of ['tenant-pause', 'tenant-resume', 'cancel', 'discard', 'operation-cancel'])
+          expect([name, acts.has(name)]).toEqual([name, true]);
+        expect(await page.title()).not.toBe('attacked');
+        expect(complaints).toEqual([]);
+      } finally {
+        await browser.clear();
+        await multiOutbox.close();
+      }
+    });
   });
+
+/** What only a broken world does to a database. */
+function change(file: string, sql: string): void {
+  const database = new DatabaseSync(file, { timeout: 5_000 });
+  database.exec(sql);
+  database.close();
+}

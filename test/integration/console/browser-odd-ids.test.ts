@@ -1,5 +1,6 @@
 /** S4: ids that are none, in a real browser: another program has stored them, and no address leads to their tenants. */
 import { browserPath, ConsoleBrowser } from '../../support/console-browser.ts';
+import { addHostile } from '../../support/console-fleet.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
 
 if (browserPath === undefined)
@@ -16,6 +17,7 @@ else
     test('S4: a tenant whose id is none is shown without a link, and does not stop the checks of the others', async () => {
       const face = await place.fleet(['acme', 'globex', 'initech']);
       place.connection('registry.db').exec(`UPDATE Tenants SET Id = 'Odd, <b>"' WHERE Id = 'globex'`);
+      await addHostile(face, place.file('registry.db'));
       const { page, complaints } = await browser.open(face);
       await page.getByRole('heading', { level: 1, name: 'Pulse' }).waitFor();
       const base = page.url().replace(/\/$/, '');
@@ -26,8 +28,8 @@ else
         expect([path, await page.getByRole('link', { name: 'Odd' }).count()]).toEqual([path, 0]);
       }
       await page.goto(`${base}/doctor`);
-      await page.getByRole('button', { name: 'Check the registry and 2 tenants' }).click();
-      await page.getByText('3 of 3 databases checked').waitFor();
+      await page.getByRole('button', { name: 'Check the registry and 3 tenants' }).click();
+      await page.getByText('4 of 4 databases checked').waitFor();
       expect(complaints).toEqual([]);
     });
   });

@@ -113,7 +113,7 @@ const troubles: Readonly<Record<string, Trouble>> = {
   'a clock is off': {
     finding: [pageLink('Doctor'), button(/^Check the registry and/)],
     shown: [
-      text(/^21 of 21 databases checked/),
+      text(/^22 of 22 databases checked/),
       (page) => page.getByRole('row', { name: /^sterling/ }).getByText(/clock was set back by 2h or more/),
     ],
   },
@@ -159,7 +159,7 @@ else
     const browser = new ConsoleBrowser();
     let fleet: ConsoleFleet;
     beforeAll(async () => {
-      fleet = await consoleFleet(folder.folder, { hostile: false });
+      fleet = await consoleFleet(folder.folder);
       await fleet.multiOutbox
         .leases('initech')
         .acquire('nightly report', { durationMs: '1h', owner: 'a host that hangs' });

@@ -1,11 +1,10 @@
 /** S4: the console in a real browser, on a fleet with every kind of trouble and with a tenant that is all markup. */
-import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
+import { violations } from '../../support/axe.ts';
 import { browserPath, ConsoleBrowser } from '../../support/console-browser.ts';
 import { type ConsoleFleet, consoleFleet, markup } from '../../support/console-fleet.ts';
+import { deferred } from '../../support/deferred.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
-
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 if (browserPath === undefined)
   test.skip('SKIPPED: there is no Chromium here; install it (apt-get install chromium) or name it in CHROMIUM', () => {});
@@ -18,13 +17,15 @@ else
     })();
     const browser = new ConsoleBrowser();
     let fleet: ConsoleFleet;
+    let operationId: string;
     beforeAll(async () => {
       fleet = await consoleFleet(folder.folder);
-      await fleet.multiOutbox.messages.operations.create({
+      const { operation } = await fleet.multiOutbox.messages.operations.create({
         act: 'replay',
         filter: { topic: 'invoices', states: ['dead'] },
         tenants: ['globex'],
       });
+      operationId = operation.id;
       await browser.start();
     });
     afterEach(() => browser.clear());
@@ -33,16 +34,6 @@ else
       await fleet?.multiOutbox.close();
       await folder.end();
     });
-
-    /** What axe finds, as `rule: elements`. */
-    async function violations(page: Page): Promise<string[]> {
-      // The page's policy allows no other script; the debugger's evaluation is not the page's.
-      await page.evaluate(axe);
-      const { violations: found } = (await page.evaluate('axe.run()')) as {
-        violations: { id: string; nodes: { target: string[] }[] }[];
-      };
-      return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
-    }
 
     const heading = (page: Page, text: string | RegExp) =>
       page.getByRole('heading', { level: 1, name: text });
@@ -265,12 +256,72 @@ else
         await page.getByRole('button', { name: /^Show/ }).click();
         await page.getByRole('textbox', { name: 'New payload' }).waitFor();
         await check('a message');
+        await page.goto(`${base}/operations/${operationId}`);
+        await page.getByText('its acts in the audit').waitFor();
+        await check('an operation');
         await page.goto(`${base}/doctor`);
         await page.getByRole('button', { name: /^Check the registry and/ }).click();
         await page.getByText(/^22 of 22 databases checked/).waitFor();
         await page.getByRole('row', { name: /^tyrell problem/ }).waitFor();
         await check('/doctor');
         expect(complaints).toEqual([]);
+      },
+    );
+
+    test.each(['light', 'dark'] as const)(
+      'S4: in %s colours, dialogs and what is read, empty, failed or not found have no violation',
+      async (colorScheme) => {
+        const { page, complaints } = await browser.open(fleet.multiOutbox, { context: { colorScheme } });
+        await heading(page, 'Pulse').waitFor();
+        const base = page.url().replace(/\/$/, '');
+        const check = async (what: string) => expect([what, await violations(page)]).toEqual([what, []]);
+
+        const held = deferred<'continue' | 'abort'>();
+        await page.route('**/api/tenants?*', async (route) => route[await held.promise]());
+        await page.goto(`${base}/tenants`);
+        await page.getByText('Reading the tenants…').waitFor();
+        await check('loading');
+        held.resolve('abort');
+        await page.getByRole('alert').getByText('does not answer').waitFor();
+        await check('failed');
+        await page.unroute('**/api/tenants?*');
+
+        for (const [path, text] of [
+          ['/tenants?q=nobody', 'No tenant matches.'],
+          ['/audit?tenant=zorg', 'Nobody has acted yet.'],
+        ] as const) {
+          await page.goto(`${base}${path}`);
+          await page.getByText(text).waitFor();
+          await check(path);
+        }
+        for (const [path, text] of [
+          ['/tenants/zorg/messages/outbox?topic=none', 'No message matches.'],
+          ['/errors?q=acme', 'No tenant that matches'],
+        ] as const) {
+          await page.goto(`${base}${path}`);
+          await page.getByRole('button', { name: 'Read now' }).click();
+          await page.getByText(text).or(page.getByRole('alert')).first().waitFor();
+          await check(path);
+        }
+        // No link leads to it: the server answers such an address itself.
+        await page.evaluate(
+          `history.pushState({}, '', ${JSON.stringify(`${new URL(base).pathname}/nothing`)}); dispatchEvent(new Event('popstate'))`,
+        );
+        await heading(page, /./).waitFor();
+        await check('not found');
+
+        await page.goto(`${base}/tenants/hostile`);
+        await page.getByRole('button', { name: 'Pause' }).click();
+        await page.getByRole('dialog').getByText('no longer dispatched').waitFor();
+        await check('a dialog');
+        await page.goto(`${base}/tenants/hostile/messages/outbox?state=dead`);
+        await page.getByRole('button', { name: 'Read now' }).click();
+        await page.getByRole('checkbox', { name: 'Choose all of this page' }).check();
+        await page.getByRole('button', { name: 'Discard', exact: true }).click();
+        await page.getByRole('dialog').getByRole('textbox').waitFor();
+        await check('a dialog where something is typed');
+        // The browser itself logs the request that failed.
+        expect(complaints.filter((each) => !each.includes('ERR_FAILED'))).toEqual([]);
       },
     );
   });

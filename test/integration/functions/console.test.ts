@@ -2,6 +2,7 @@
 import { type Browser, chromium } from 'playwright-core';
 import { Azurite } from '../../support/azurite.ts';
 import { browserPath } from '../../support/console-browser.ts';
+import { markup } from '../../support/console-fleet.ts';
 import { FunctionsApp, type Instance } from '../../support/functions-app.ts';
 
 let azurite: Azurite;
@@ -188,7 +189,8 @@ else
     afterAll(() => browser?.close());
 
     test('S4: a wrong key is refused on the page; the right one opens the console, and is kept nowhere', async () => {
-      await app.tenants('acme');
+      await app.tenants('acme', 'hostile');
+      await app.library.tenants.change({ id: 'hostile', tags: { note: markup } });
       const instance = await app.start(byKey);
       const page = await browser.newPage();
       const complaints: string[] = [];
@@ -204,6 +206,8 @@ else
       await page.getByLabel('Function key').fill(key);
       await page.keyboard.press('Enter');
       await page.getByRole('link', { name: 'acme' }).waitFor();
+      await page.getByText(markup).waitFor();
+      expect(await page.title()).not.toBe('attacked');
       expect(page.url()).toBe(`${instance.origin}/api/console/tenants`);
       expect(
         await page.evaluate('document.cookie + JSON.stringify({ ...localStorage, ...sessionStorage })'),

@@ -1,0 +1,131 @@
+/** S3, S4: 10,000 tenants in a real browser: the table, and acts on chosen ones and on all that match. */
+import { violations } from '../../support/axe.ts';
+import { browserPath, ConsoleBrowser } from '../../support/console-browser.ts';
+import { addHostile } from '../../support/console-fleet.ts';
+import { deferred } from '../../support/deferred.ts';
+import { FleetPlace } from '../../support/fleet-place.ts';
+import { addManyTenants } from '../../support/many-tenants.ts';
+
+if (browserPath === undefined)
+  test.skip('SKIPPED: there is no Chromium here; install it (apt-get install chromium) or name it in CHROMIUM', () => {});
+else
+  describe('in a real browser', () => {
+    jest.setTimeout(300_000);
+    const place = new FleetPlace();
+    const browser = new ConsoleBrowser();
+    beforeAll(() => browser.start());
+    afterEach(() => browser.clear());
+    afterAll(() => browser.stop());
+
+    test('S3, S4: of 10,000 tenants a page is shown, sorted and filtered; chosen ones, and all that match, are acted on', async () => {
+      const face = await place.fleet(['acme']);
+      await addHostile(face, place.file('registry.db'));
+      addManyTenants(place.file('registry.db'), 9_998);
+      const { page, complaints } = await browser.open(face);
+      page.setDefaultTimeout(120_000);
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await page.getByRole('heading', { level: 1, name: 'Tenants 10,000' }).waitFor();
+      const rows = page.locator('main tbody tr');
+      const ids = () => rows.locator('th').allInnerTexts();
+      await page.getByText('100 rows on this page').waitFor();
+      expect((await ids()).slice(0, 3)).toEqual(['acme', 'hostile', 't000001']);
+      expect(await rows.count()).toBe(100);
+      await page.getByRole('link', { name: 'Next 100' }).click();
+      await page.getByRole('link', { name: 't000099' }).waitFor();
+      expect((await ids())[0]).toBe('t000099');
+      expect(await rows.count()).toBe(100);
+
+      await page.getByRole('button', { name: 'Trouble' }).click();
+      await page.getByRole('link', { name: 't000006' }).waitFor();
+      expect((await ids()).slice(0, 2)).toEqual(['t000006', 't000013']);
+
+      const field = page.getByRole('combobox');
+      await field.fill('tag:batch=7');
+      await page.getByText('250 match').waitFor();
+      await page.getByRole('button', { name: 'Choose all that match' }).click();
+      await page.getByText('250 active and 0 paused chosen, of 250 tenants that matched').waitFor();
+      expect(await page.getByRole('button', { name: 'Resume 0' }).isDisabled()).toBe(true);
+
+      // A hundred are sent at a time; Stop ends it behind those that are sent.
+      let sent = 0;
+      let goOn = deferred();
+      await page.route('**/api/tenants-act', async (route) => {
+        if (++sent === 2) await goOn.promise;
+        // A page that is left has ended the request.
+        await route.continue().catch(() => {});
+      });
+      const dialog = page.getByRole('dialog');
+      await page.getByRole('button', { name: 'Pause 250' }).click();
+      await dialog.getByText('250 active tenants are no longer dispatched').waitFor();
+      await dialog.getByText('it stops when you leave or close the page').waitFor();
+      expect(await violations(page)).toEqual([]);
+      await dialog.getByRole('button', { name: 'Pause 250' }).click();
+      await dialog.getByText('100 of 250').waitFor();
+      await dialog.getByRole('button', { name: 'Stop' }).click();
+      goOn.resolve();
+      await dialog.getByText('200 tenants paused. Stopped: 50 tenants not tried.').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await page.getByText('Choose tenants to act on them').waitFor();
+      expect(sent).toBe(2);
+
+      await field.fill('tag:batch=7 status:paused');
+      await page.getByText('200 match').waitFor();
+      await page.getByRole('checkbox', { name: 'Choose all of this page' }).check();
+      await page.getByText('0 active and 100 paused chosen').waitFor();
+      await page
+        .getByRole('checkbox', { name: /^Choose t/ })
+        .first()
+        .uncheck();
+      await page.getByRole('button', { name: 'Resume 99' }).click();
+      await dialog.getByRole('button', { name: 'Resume 99' }).click();
+      await dialog.getByText('99 tenants resumed.').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await page.getByText('101 match').waitFor();
+
+      // What somebody else has changed since is left alone, and named.
+      await page
+        .getByRole('checkbox', { name: /^Choose t/ })
+        .first()
+        .check();
+      const [first] = await ids();
+      await page.keyboard.press('p');
+      await face.tenants.resume(first!);
+      await page.getByRole('button', { name: 'Resume 1' }).click();
+      await dialog.getByRole('button', { name: 'Resume 1' }).click();
+      await dialog
+        .getByText(`0 tenants resumed. 1 tenant left (${first}): It has another status now`)
+        .waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+
+      // Leaving the page ends what it does.
+      await field.fill('tag:batch=9');
+      await page.getByText('250 match').waitFor();
+      await page.getByRole('button', { name: 'Choose all that match' }).click();
+      [sent, goOn] = [0, deferred()];
+      await page.getByRole('button', { name: 'Wake 250' }).click();
+      await dialog.getByRole('button', { name: 'Wake 250' }).click();
+      await dialog.getByText('100 of 250').waitFor();
+      const base = page.url().replace(/\/tenants.*/, '');
+      await page.goto(`${base}/audit`);
+      await page.getByText('tenant-wake').first().waitFor();
+      goOn.resolve();
+
+      const counts: Record<string, number> = {};
+      for (const { act, actor } of await face.messages.audit({ limit: 1_000 }))
+        if (actor === 'tester') counts[act] = (counts[act] ?? 0) + 1;
+      expect(counts).toEqual({ 'tenant-pause': 200, 'tenant-resume': 99, 'tenant-wake': 100 });
+      expect(await page.title()).not.toBe('attacked');
+      expect(complaints).toEqual([]);
+    });
+
+    test('S4: whoever may only look has nothing to choose', async () => {
+      const face = await place.fleet(['acme']);
+      await addHostile(face, place.file('registry.db'));
+      const { page, complaints } = await browser.open(face, { rights: ['look'] });
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await page.getByRole('link', { name: 'acme' }).waitFor();
+      expect(await page.getByRole('checkbox').count()).toBe(0);
+      expect(await page.getByRole('button', { name: /Wake|Choose/ }).count()).toBe(0);
+      expect(complaints).toEqual([]);
+    });
+  });
