@@ -149,7 +149,7 @@ else
           await page.locator('main').getByRole('button', { name, exact: true }).click();
           if (typed !== undefined) await dialog.getByRole('textbox').fill(typed);
           await dialog.getByRole('button', { name, exact: true }).click();
-          await dialog.getByRole('status').getByText(done).waitFor();
+          await dialog.getByRole('status').filter({ hasText: done }).waitFor();
           await dialog.getByRole('button', { name: 'Close' }).click();
         };
         const read = async (address: string) => {

@@ -88,7 +88,7 @@ else
         .first()
         .check();
       const [first] = await ids();
-      await page.keyboard.press('p');
+      await page.getByRole('button', { name: 'live' }).click();
       await face.tenants.resume(first!);
       await page.getByRole('button', { name: 'Resume 1' }).click();
       await dialog.getByRole('button', { name: 'Resume 1' }).click();

@@ -295,7 +295,7 @@ else
           await check(path);
         }
         for (const [path, text] of [
-          ['/tenants/zorg/messages/outbox?topic=none', 'No message matches.'],
+          ['/tenants/acme/messages/outbox?topic=none', 'No message matches.'],
           ['/errors?q=acme', 'No tenant that matches'],
         ] as const) {
           await page.goto(`${base}${path}`);
@@ -307,7 +307,7 @@ else
         await page.evaluate(
           `history.pushState({}, '', ${JSON.stringify(`${new URL(base).pathname}/nothing`)}); dispatchEvent(new Event('popstate'))`,
         );
-        await heading(page, /./).waitFor();
+        await heading(page, 'There is no such page').waitFor();
         await check('not found');
 
         await page.goto(`${base}/tenants/hostile`);
