@@ -32,7 +32,7 @@ test('the page has nothing that its policy forbids, and no address of elsewhere'
 
 test('docs/console.md says how large the page is', () => {
   const document = readFileSync('docs/console.md', 'utf8');
-  const [, ...documented] = /The page is (\d+) kB of script, (\d+) kB of style and ([\d.]+) kB of icon/.exec(
+  const [, ...documented] = /The page is ([\d.]+) kB of script, ([\d.]+) kB of style and ([\d.]+) kB of icon/.exec(
     document,
   )!;
   const { script, style, icon } = readAssets();
