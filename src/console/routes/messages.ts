@@ -12,7 +12,7 @@ const place = '/api/tenants/:tenant/messages/:queue';
 /** A message whose content is masked until it is asked for. Its errors are without what may be parts of the payload. */
 export type MaskedMessage = Omit<MessageDetails, 'payload' | 'headers'>;
 export type MessageContent = Pick<MessageDetails, 'payload' | 'headers' | 'lastError' | 'firstError'>;
-export type { MessagePage };
+export type { MessagePage, MessageState };
 
 function masked<Message extends Pick<MessageDetails, 'lastError' | 'firstError'>>(message: Message): Message {
   const { lastError, firstError } = message;

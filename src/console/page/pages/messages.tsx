@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { MessageState } from '../../../engine/message-search.ts';
-import type { MessagePage as MessagesAnswer } from '../../routes/messages.ts';
+import type { MessageState, MessagePage as MessagesAnswer } from '../../routes/messages.ts';
 import { counted } from '../format.ts';
 import { addressOf, go, Link } from '../location.tsx';
 import { AsOf } from '../parts/as-of.tsx';

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { MessageState } from '../../../engine/message-search.ts';
+import type { MessageState } from '../../routes/messages.ts';
 import type { CreatedOperation } from '../../routes/operations.ts';
 import { act } from '../api.ts';
 import { counted } from '../format.ts';
