@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import { duration } from '../../duration-text.ts';
 import type { MessageDetails } from '../../fleet/messages/search.ts';
 import { FailedError } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
 import { addTenantOptions, chosenTenants, forEachTenant } from '../for-each-tenant.ts';
 import { type MessageOptions, type MessageView, queueOption } from '../message-filter.ts';
 import { facts } from '../output/table.ts';
-import { age, counted, escapedText, pairs, time } from '../output/text.ts';
+import { counted, escapedText, moment, pairs } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function messagesShowCommand(parent: Command, view: MessageView, run: Runner): void {
@@ -57,7 +56,7 @@ export function messagesShowCommand(parent: Command, view: MessageView, run: Run
 
 function entries(message: MessageDetails): [string, string | number | null][] {
   const { firstError, lastError, settledUtc, state, blocked } = message;
-  const since = settledUtc && `${time(settledUtc)}, ${age(new Date(settledUtc))} ago`;
+  const since = settledUtc && moment(settledUtc);
   return [
     ['Tenant', message.tenantId],
     ['Message', message.messageId],
@@ -68,8 +67,8 @@ function entries(message: MessageDetails): [string, string | number | null][] {
     ['Source', message.source],
     [message.source === null ? 'Dedup key' : "Source's id", message.dedupKey],
     ['Headers', pairs(message.headers)],
-    ['Enqueued', `${time(message.enqueuedUtc)}, ${age(new Date(message.enqueuedUtc))} ago`],
-    ['Due', state === 'ready' ? dueText(message.dueUtc) : null],
+    ['Enqueued', moment(message.enqueuedUtc)],
+    ['Due', state === 'ready' ? moment(message.dueUtc) : null],
     [state === 'dead' ? 'Dead since' : 'Ended', since],
     ['Reason', message.endReason],
     ['Attempts', message.attempts],
@@ -79,9 +78,4 @@ function entries(message: MessageDetails): [string, string | number | null][] {
     ['Version', message.version],
     ['Payload', message.unreadable ?? `${counted(Buffer.byteLength(message.payload), 'byte')}:`],
   ];
-}
-
-function dueText(dueUtc: string): string {
-  const inMs = new Date(dueUtc).getTime() - Date.now();
-  return `${time(dueUtc)}, ${inMs > 0 ? `in ${duration(inMs)}` : `${age(new Date(dueUtc))} ago`}`;
 }

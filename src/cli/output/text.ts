@@ -22,6 +22,12 @@ export function time(utc: Date | string): string {
   return `${new Date(utc).toISOString().slice(0, 19).replace('T', ' ')}Z`;
 }
 
+/** A time with its distance from now: `2026-03-01 12:00:00Z, 5m ago`, or `in 5m`. */
+export function moment(utc: string): string {
+  const inMs = new Date(utc).getTime() - Date.now();
+  return `${time(utc)}, ${inMs > 0 ? `in ${duration(inMs)}` : `${age(new Date(utc))} ago`}`;
+}
+
 const grouped = new Intl.NumberFormat('en-US');
 
 /** A count: `12,345`. */

@@ -32,9 +32,8 @@ test('the page has nothing that its policy forbids, and no address of elsewhere'
 
 test('docs/console.md says how large the page is', () => {
   const document = readFileSync('docs/console.md', 'utf8');
-  const [, ...documented] = /The page is ([\d.]+) kB of script, ([\d.]+) kB of style and ([\d.]+) kB of icon/.exec(
-    document,
-  )!;
+  const [, ...documented] =
+    /The page is ([\d.]+) kB of script, ([\d.]+) kB of style and ([\d.]+) kB of icon/.exec(document)!;
   const { script, style, icon } = readAssets();
   for (const [index, name] of [script, style, icon].entries()) {
     const bytes = gzipSync(files.get(name)!.body).length;
