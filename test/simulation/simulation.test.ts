@@ -14,7 +14,7 @@ const root = path.resolve(__dirname, '../..');
 const firstSeeds = 10;
 /**
  * For how long fresh seeds run: seconds, from this variable. They are left out otherwise, because a change would be blamed for
- * what other histories show. The nightly workflow runs them for an hour.
+ * what other histories show. The workflow runs them for a minute on pull requests, and for an hour a night.
  */
 const freshVariable = 'MULTI_OUTBOX_TEST_FRESH_SECONDS';
 const freshSeconds = Number(process.env[freshVariable] ?? 0);
