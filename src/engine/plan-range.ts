@@ -20,11 +20,11 @@ export function leaseNameOf(range: PlanRange | undefined): string {
 }
 
 /**
- * The range of a tenant, from 1. It takes the first two bytes of SHA-256 of the id in UTF-16, as HASHBYTES does
+ * The range of a tenant, from 1. It takes the first two bytes of SHA-256 of the id, one byte a character, as HASHBYTES does
  * (sql/parts/registry-in-range.sql): neither a column nor an agreement of the hosts is needed, and the ranges of any ids
  * are about equally large.
  */
 export function rangeOf(tenantId: string, of: number): number {
-  const [high, low] = hash('sha256', Buffer.from(tenantId, 'utf16le'), 'buffer');
+  const [high, low] = hash('sha256', tenantId, 'buffer');
   return Math.floor(((high! * 256 + low!) * of) / 65_536) + 1;
 }
