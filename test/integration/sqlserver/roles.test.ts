@@ -5,6 +5,7 @@
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import mssql from 'mssql';
+import type { AuditEntry } from '../../../src/engine/audit.ts';
 import type { SqlRow, SqlValue } from '../../../src/engine/callers-transaction.ts';
 import type { TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
@@ -141,6 +142,60 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
       await expect(leases.acquire({ ...lease, durationMs: 60_000 })).rejects.toMatchObject(refused);
       await expect(queue.begin({ owner: 'o', durationMs: 1_000, claim })).rejects.toMatchObject(refused);
     });
+  }, 120_000);
+
+  test('S3: an operator finds, reschedules, replaces and cancels messages', async () => {
+    const sent = { messageId: randomUUID(), topic: 'sent', payload: 'x' };
+    await as(await newUser(mine, 'messaging_producer'), async (open) => {
+      await open(mine).queue('outbox').enqueue([sent]);
+    });
+    await as(await newUser(mine, 'messaging_operator'), async (open) => {
+      const queue = open(mine).queue('outbox');
+      expect(await queue.count({ topic: 'sent' }, { examine: 100 })).toMatchObject({ count: 1 });
+      const found = await queue.find({ topic: 'sent' }, { limit: 10, examine: 100 });
+      expect(found.messages.map(({ messageId }) => messageId)).toEqual([sent.messageId]);
+      const [target] = found.messages;
+      expect(await queue.act({ do: 'reschedule', delayMs: 60_000 }, [{ messageId: sent.messageId }])).toEqual(
+        [sent.messageId],
+      );
+      const messageId = randomUUID();
+      const replacement = { messageId, payload: 'y', headers: {}, delayMs: 0, reason: 'a wrong payload' };
+      expect(await queue.replace({ ...replacement, target: target! })).toBe(false);
+      expect(await queue.replace({ ...replacement, target: { messageId: sent.messageId } })).toBe(true);
+      expect(await queue.act({ do: 'cancel', reason: 'not needed' }, [{ messageId }])).toEqual([messageId]);
+      expect(await queue.get(messageId)).toMatchObject({ endReason: 'not needed' });
+    });
+  }, 120_000);
+
+  test('S3, S4: an operator of the registry reads it, and keeps operations and the audit; he may not plan', async () => {
+    const database = await databases.take('registry');
+    const user = await newUser(database, 'messaging_operator');
+    const engine = createSqlServerEngine({
+      registry: `mssql:${withLogin(user)};Database=${database}`,
+      env: {},
+    });
+    try {
+      const registry = engine.openRegistry();
+      expect(await registry.fleet()).toMatchObject({ lastPlan: null });
+      const entry = {
+        actor: user,
+        act: 'replay',
+        tenantId: null,
+        queue: null,
+        selection: {},
+        operationId: null,
+      };
+      const id = await registry.audit.begin(entry as AuditEntry);
+      await registry.audit.end(id, { count: 1 });
+      expect(await registry.audit.list({ limit: 5 })).toMatchObject([{ id, actor: user, count: 1 }]);
+      expect(await registry.operations.list({ limit: 5 })).toEqual([]);
+      await expect(registry.beginPlan({ owner: 'o', leaseMs: 1_000, limit: 1 })).rejects.toMatchObject({
+        code: 'LOGIN_REFUSED',
+      });
+    } finally {
+      await engine.close();
+      await databases.drop(database);
+    }
   }, 120_000);
 
   test('F1, F8: two tenants of one engine with separate logins: neither opens the other’s database', async () => {
