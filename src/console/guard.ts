@@ -44,11 +44,12 @@ export async function authorized(
   request: Request,
   match: Match | undefined,
   tenantId: string | null = match?.named.tenant ?? null,
+  name = match?.route.name ?? 'unknown',
 ): Promise<Operator | Response> {
   let operator: Operator | undefined;
   // An address that does not exist tells a stranger as little as one that does.
   for (const right of match?.route.rights ?? (['look'] as const)) {
-    const decision = await authorize(request, { right, route: match?.route.name ?? 'unknown', tenantId });
+    const decision = await authorize(request, { right, route: name, tenantId });
     if (decision instanceof Response) return decision;
     if (decision === false) throw forbidden(right);
     if (typeof decision?.actor !== 'string')
@@ -58,15 +59,16 @@ export async function authorized(
   return operator!;
 }
 
-/** Asks for the tenants that a request names elsewhere than in its path. @throws Refusal */
+/** Asks for the tenants that a request names elsewhere than in its path. @param name of a route; default: of this one. @throws Refusal */
 export async function authorizedFor(
   authorize: Authorize,
   request: Request,
   match: Match,
   tenantIds: readonly string[],
+  name?: string,
 ): Promise<void> {
   for (const tenantId of new Set(tenantIds)) {
-    const decision = await authorized(authorize, request, match, tenantId);
+    const decision = await authorized(authorize, request, match, tenantId, name);
     if (decision instanceof Response) throw forbidden(match.route.rights[0]);
   }
 }

@@ -75,7 +75,8 @@ export function consoleHandler(
     if (match === undefined) throw new Refusal(404, 'NOT_FOUND', 'There is no such address.');
     if (match.route.method !== request.method) return wrongMethod(match.route.method);
     const parameters = checkedParameters(match, await givenParameters(request, url));
-    const allowed = (tenantIds: readonly string[]) => authorizedFor(authorize, request, match, tenantIds);
+    const allowed = (tenantIds: readonly string[], name?: string) =>
+      authorizedFor(authorize, request, match, tenantIds, name);
     await allowed(match.route.tenants?.(parameters) ?? []);
     const context = {
       multiOutbox,
@@ -108,9 +109,12 @@ export function consoleHandler(
   };
 }
 
-/** Whether one request of the route connects to many tenants' databases. */
+/**
+ * Whether one request of the route connects to many tenants' databases before its answer. An operation that runs works on
+ * behind the answer, and one that is to stop must not wait.
+ */
 function touchesMany({ touches, path }: Route): boolean {
-  return touches === 'tenant' && !path.includes(':tenant');
+  return touches === 'tenant' && !/:tenant|:operation/.test(path);
 }
 
 function wrongMethod(allow: string): Response {

@@ -79,7 +79,7 @@ const caused: Partial<Record<ErrorCode, readonly [status: number, text: string]>
 
 /** Where a host keeps its files is not for whoever may look: of an absolute path, the name of the file is left. */
 export function withoutFolders(message: string): string {
-  return message.replace(/(?<![\w.:/\\])(?:[A-Za-z]:)?[\\/](?:[^\s'"\\/]+[\\/])+/g, '…/');
+  return message.replace(/(?<![\w.:/\\])(?:[A-Za-z]:)?[\\/](?:[^'"\\/\n]*[^\s'"\\/][\\/])+/g, '…/');
 }
 
 /** Other errors of the library have texts for operators, without payloads and secrets. Of any other error only the log has the text. */

@@ -20,8 +20,12 @@ export interface RouteContext {
   log(what: string, error: unknown): void;
   /** Whether the operator has a right. */
   may(right: Right): Promise<boolean>;
-  /** Asks for the route's rights for each of these tenants, which the request names elsewhere than in its path. @throws Refusal */
-  allowed(tenantIds: readonly string[]): Promise<void>;
+  /**
+   * Asks for the route's rights for each of these tenants, which the request names elsewhere than in its path.
+   * @param route the name that `authorize` gets; default: this route's
+   * @throws Refusal
+   */
+  allowed(tenantIds: readonly string[], route?: string): Promise<void>;
 }
 
 export type ParameterSchema = v.StrictObjectSchema<v.ObjectEntries, undefined>;

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { ErrorGroup } from '../../fleet/messages/errors.ts';
 import { json } from '../answer.ts';
 import { queue, text } from '../parameters.ts';
+import { withoutFolders } from '../responses.ts';
 import { type Route, route } from '../route.ts';
 import { withDead } from '../tenants/with-dead.ts';
 
@@ -50,7 +51,9 @@ export const errorRoutes: readonly Route[] = [
         tenants,
         withDead: dead.length,
         cut: cut.length,
-        failures: failures.slice(0, 20),
+        failures: failures
+          .slice(0, 20)
+          .map((failure) => ({ ...failure, message: withoutFolders(failure.message) })),
       };
       return json(answer);
     },

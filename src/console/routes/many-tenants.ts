@@ -77,6 +77,8 @@ export const manyTenantsRoutes: readonly Route[] = [
     }),
     tenants: ({ ids }) => ids,
     async handle(context, { act, ids }) {
+      // As for the act on one, by its name.
+      await context.allowed(ids, `tenants.${act}`);
       const rows: TenantRow[] = [];
       /** The registry does not answer: the others would only wait for it one after another. */
       let unavailable: Omit<Left, 'id'> | null = null;

@@ -6,6 +6,7 @@ import type { Operation } from '../../fleet/messages/operations.ts';
 import { withoutPayloadText } from '../../fleet/messages/selection.ts';
 import { json, Refusal } from '../answer.ts';
 import { definedOf, filterText, queue, tenantId, text, uuid } from '../parameters.ts';
+import { withoutFolders } from '../responses.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
 import { withDead } from '../tenants/with-dead.ts';
 
@@ -15,19 +16,27 @@ const request = {
   tenants: v.optional(v.pipe(v.array(tenantId), v.minLength(1), v.maxLength(1_000))),
   q: v.optional(text(500), ''),
   /** Never empty: an act on everything that is dead is not begun by a slip. Without states, only dead messages. */
-  filter: v.pipe(
-    v.strictObject({
-      topic: filterText,
-      errorText: filterText,
-      orderingKey: filterText,
-      correlationId: filterText,
-      dedupKey: filterText,
-      source: filterText,
-      states: v.optional(v.pipe(v.array(v.picklist(['dead', 'ready'])), v.minLength(1), v.maxLength(2))),
-    }),
-    v.check((filter) => Object.values(filter).some((value) => value !== undefined)),
-  ),
+  filter: v.strictObject({
+    topic: filterText,
+    errorText: filterText,
+    orderingKey: filterText,
+    correlationId: filterText,
+    dedupKey: filterText,
+    source: filterText,
+    /** Ready messages come all the time, so an act on all of them would have no end. */
+    states: v.optional(v.tuple([v.literal('dead')])),
+  }),
 };
+
+interface Requested {
+  readonly tenants: readonly string[] | undefined;
+  readonly filter: v.InferOutput<typeof request.filter>;
+}
+
+/** An act on everything that is dead is not begun by a slip: the request has a condition, or tenants and a state. */
+const isNarrow = ({ tenants, filter: { states, ...conditions } }: Requested) =>
+  (tenants !== undefined && states !== undefined) ||
+  Object.values(conditions).some((value) => value !== undefined);
 
 export interface CreatedOperation {
   readonly operation: Operation;
@@ -38,7 +47,10 @@ function masked(operation: Operation): Operation {
   return {
     ...operation,
     filter: withoutPayloadText(operation.filter),
-    failures: operation.failures.map((failure) => ({ ...failure, message: foldedError(failure.message) })),
+    failures: operation.failures.map((failure) => ({
+      ...failure,
+      message: withoutFolders(foldedError(failure.message)),
+    })),
   };
 }
 
@@ -124,6 +136,12 @@ function creating<const Acts extends readonly ['replay'] | readonly ['discard', 
       }),
       tenants: ({ tenants }) => tenants ?? [],
       async handle(context, { act, reason, filter, tenants, q, queue: name }) {
+        if (!isNarrow({ tenants, filter }))
+          throw new Refusal(
+            400,
+            'INVALID_ARGUMENT',
+            'The filter is empty; give a condition, or tenants and a state.',
+          );
         const chosen = tenants ?? (await withDead(context, q)).map(({ id }) => id);
         if (tenants === undefined) await context.allowed(chosen);
         const { operation } = await context.multiOutbox.messages.operations.create({

@@ -3,6 +3,7 @@ import type { TenantRecord } from '../../engine/registry.ts';
 import { foldedError } from '../../fleet/messages/errors.ts';
 import { json, Refusal } from '../answer.ts';
 import { flag, tenantIds, text, whole } from '../parameters.ts';
+import { withoutFolders } from '../responses.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
 import { activityOf } from '../tenants/activity.ts';
 import { csvOf } from '../tenants/csv.ts';
@@ -99,7 +100,7 @@ export const tenantRoutes: readonly Route[] = [
         ...shown,
         schedule: {
           ...schedule,
-          lastError: schedule.lastError && foldedError(schedule.lastError),
+          lastError: schedule.lastError && withoutFolders(foldedError(schedule.lastError)),
           failingTopics,
         },
         row: tenantRow(record),

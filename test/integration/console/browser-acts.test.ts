@@ -178,17 +178,13 @@ else
         await act('Stop', { done: 'It is cancelled: 0 messages changed.' });
         await page.getByText('cancelled', { exact: true }).waitFor();
         await read('/tenants/globex/messages/outbox?state=dead&errorText=refused');
-        await page.getByRole('button', { name: 'Count and replay…' }).click();
-        await act('replay 38', { done: /^It is (running|done)/ });
-        await page.getByText('38 changed of 38 counted').waitFor();
-
-        // Ready messages can be cancelled, and nothing else.
-        await read('/tenants/globex/messages/outbox?state=ready&topic=invoices');
-        await page.getByRole('button', { name: 'Count and cancel…' }).waitFor();
-        expect(await page.getByRole('button', { name: /^Count and/ }).count()).toBe(1);
         await page.getByRole('button', { name: 'Count and cancel…' }).click();
         await act('cancel 38', { typed: 'cancel 38', done: /^It is (running|done)/ });
         await page.getByText('38 changed of 38 counted').waitFor();
+
+        // Ready messages come all the time, so all of them are no set to act on.
+        await read('/tenants/globex/messages/outbox?state=ready&topic=invoices');
+        expect(await page.getByRole('button', { name: /^Count and/ }).count()).toBe(0);
 
         // A tenant that fails is tried again.
         const { operation } = await multiOutbox.messages.operations.create({

@@ -1,5 +1,6 @@
 /** S4: whoever may only look cannot make the console read all databases many times at once, nor see where files are. */
 import { rmSync } from 'node:fs';
+import { defineHandler } from '../../../src/queue/handler.ts';
 import { ConsoleClient } from '../../support/console-requests.ts';
 import { deferred } from '../../support/deferred.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
@@ -39,8 +40,12 @@ test('S4: of requests that read many databases, two run at once, ten wait, and t
 test('S4: an error of the library does not say in which folder a file is', async () => {
   const face = await place.fleet(['acme', 'globex']);
   for (const end of ['', '-wal', '-shm']) rmSync(place.file(`tenants/globex.db${end}`), { force: true });
-  const client = new ConsoleClient(place.face());
+  const again = place.face({ handlers: [defineHandler({ topic: 'orders', handle() {} })] });
+  const client = new ConsoleClient(again);
+  await again.wake('globex');
+  await again.tick();
   for (const path of [
+    '/api/tenants/globex',
     '/api/tenants/globex/messages/outbox',
     '/api/tenants/globex/leases',
     '/api/doctor?ids=globex',

@@ -194,16 +194,15 @@ test('S3: all messages that match a search of one tenant can be replayed, discar
   const create = async (path: string, body: object) =>
     (await client.post(path, { queue: 'outbox', tenants: ['acme'], ...body })).json.operation?.counted;
   const destructive = '/api/operations-destructive';
-  const [dead, both] = [{ states: ['dead'] }, { states: ['ready', 'dead'] }];
+  const dead = { states: ['dead'] };
   expect(await create('/api/operations', { act: 'replay', filter: dead })).toBe(2);
   expect(await create('/api/operations', { act: 'replay', filter: { dedupKey: 'one' } })).toBe(1);
   expect(await create('/api/operations', { act: 'replay', filter: { topic: 'invoices' } })).toBe(2);
-  expect(await create(destructive, { act: 'discard', filter: { ...both, topic: 'invoices' } })).toBe(2);
-  expect(await create(destructive, { act: 'cancel', filter: { ...both, topic: 'invoices' } })).toBe(3);
-  expect(await create(destructive, { act: 'cancel', filter: { states: ['ready'] } })).toBe(2);
+  expect(await create(destructive, { act: 'discard', filter: { ...dead, topic: 'invoices' } })).toBe(2);
   // An act of an error group is about dead messages, also where it could change others.
   expect(await create(destructive, { act: 'cancel', filter: { topic: 'invoices' } })).toBe(2);
-  for (const states of [[], ['done'], ['dead', 'ready', 'dead'], 'dead'])
+  // Without tenants, a state alone would be an act on every dead message of the fleet.
+  for (const states of [[], ['done'], ['ready'], ['dead', 'ready'], 'dead', ['dead']])
     expect(
       (await client.post(destructive, { act: 'cancel', queue: 'outbox', filter: { states } })).status,
     ).toBe(400);

@@ -31,7 +31,7 @@ const buttons = [
     path: '/api/operations-destructive',
     right: 'destroy',
     title: 'Count and cancel…',
-    states: ['ready', 'dead'],
+    states: ['dead'],
   },
 ] as const;
 
