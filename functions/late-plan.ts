@@ -1,7 +1,7 @@
 /**
  * The second way to a plan (F3). A platform can lose an app's timers, for instance after a deployment, while its other
  * functions go on. So a function that runs for another reason looks at the time of the last plan, and makes a late plan
- * itself. The registry's plan lease allows one plan at a time, whoever makes it.
+ * itself. A plan lease allows one plan of its tenants at a time, whoever makes it.
  */
 import type { InvocationContext } from '@azure/functions';
 import { errorText } from '../src/index.ts';

@@ -32,13 +32,13 @@ export function optionsOf<Options extends object>(
 
 /**
  * For a call that has no options: an option that a caller passes in the belief that there is one would be ignored.
- * @param rest the arguments after the last known one
+ * @param next the argument after the last known one; only an object is refused, because `map` passes an index
  */
-export function withoutOptions(call: string, rest: readonly unknown[]): void {
-  if (rest.every((value) => value === undefined)) return;
+export function withoutOptions(call: string, [next]: readonly unknown[]): void {
+  if (typeof next !== 'object' || next === null) return;
   throw new MultiOutboxError(
     'INVALID_ARGUMENT',
-    `${call} takes no further argument, got ${shownValue(rest.find((value) => value !== undefined))}; leave it out.`,
+    `${call} takes no further argument, got ${shownValue(next)}; leave it out.`,
   );
 }
 

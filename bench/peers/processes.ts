@@ -9,7 +9,8 @@ export async function outputOf(
   cwd: string,
   variables: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const env = { ...process.env, ...variables };
+  // npm would leave what it has compiled in the folder of temporary files.
+  const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1', ...variables };
   const running = promisify(execFile)(program, words, { cwd, env, timeout: 600_000, killSignal: 'SIGKILL' });
   const kill = () => running.child.kill('SIGKILL');
   // Before their folder is removed, which happens at the same event.

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { type Argument, Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { auditCommands } from './commands/audit.ts';
 import { completionCommand } from './commands/completion.ts';
@@ -81,8 +81,7 @@ export function createProgram(run: Runner, quiet = false): Command {
     .option('--handlers <file>', 'module whose handlers replace the built-in ones (MULTI_OUTBOX_HANDLERS)')
     .option('--json', 'print results as JSON, one value per line, and errors as {"error":{code,message}}')
     .option('--verbose', 'show the stacks of errors and log more')
-    // With their arguments, names would leave too little of 80 columns for the descriptions.
-    .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
+    .configureHelp({ showGlobalOptions: true, subcommandTerm })
     .configureOutput({ outputError: () => {}, ...(quiet && { writeErr: () => {} }) })
     .exitOverride();
   const parts = [
@@ -116,6 +115,17 @@ export function createProgram(run: Runner, quiet = false): Command {
     ),
   );
   return program;
+}
+
+/** At the top, arguments would leave too little of 80 columns for the descriptions. */
+function subcommandTerm(command: Command): string {
+  const names = command.parent?.parent ? command.registeredArguments.map(shownArgument) : [];
+  return [command.name(), ...names].join(' ');
+}
+
+function shownArgument(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
 }
 
 function isHelp(error: unknown): boolean {

@@ -13,7 +13,7 @@ export const mostPlanners = 64;
 
 /** The lease of all tenants' plan, and those of the ranges' plans. */
 export const planLeaseName = 'plan';
-export const isPlanLease = (name: string) => name === planLeaseName || name.startsWith(`${planLeaseName}:`);
+export const isPlanLease = (name: string) => /^plan(:\d+\/\d+)?$/.test(name);
 
 export function leaseNameOf(range: PlanRange | undefined): string {
   return range === undefined ? planLeaseName : `${planLeaseName}:${range.range}/${range.of}`;

@@ -123,7 +123,9 @@ export class Fleet {
     }
     const plan = (range: PlanRange | undefined, share: number) =>
       this.#planRange({ registry, directory }, range, share);
-    return this.#ranges === undefined ? plan(undefined, checked) : this.#ranges.plan(checked, plan);
+    return this.#ranges === undefined
+      ? plan(undefined, checked)
+      : this.#ranges.plan(checked, plan, this.handle.closed);
   }
 
   #planRange(

@@ -4,7 +4,8 @@ import { isError, propertyOf } from '../errors.ts';
 const mostFrames = 20;
 
 /** A frame as V8 writes it, with its place. A line of an error's former text is not taken for one, because it lacks the place. */
-const frame = /^ {4}at (?:.*:\d+:\d+\)?|.*\((?:<anonymous>|native|index \d+)\)|<anonymous>)$/;
+const frame =
+  /^ {4}at (?:.*:(?:\d+:\d+|wasm-function\[\d+\]:0x[\da-f]+)\)?|.*\((?:<anonymous>|native|index \d+)\)|<anonymous>)$/;
 
 /**
  * The frames of an error's stack, without its first lines, which repeat the error's text; null when it has none. Never

@@ -78,7 +78,7 @@ export function plannersSuite(harness: KillHarness): void {
         }
         return scene.finish();
       }),
-    timeoutMs(4 * rounds),
+    timeoutMs(8 * rounds),
   );
 }
 

@@ -109,6 +109,15 @@ export function registryPlannersSuite(scene: Scene): void {
       expect([...rest, ...won, ...wonByHalf].sort()).toEqual([...names].sort());
     });
 
+    test('L2: an owner whose plan of a range was open, and who finds nothing due now, holds no lease', async () => {
+      const { registry } = await scene.registry();
+      await addAll(registry);
+      await dueRange(registry, 2);
+      for (const id of names) await registry.setStatus(id, 'paused');
+      expect(await planRange(registry, 2)).toMatchObject({ status: 'idle' });
+      expect((await registry.leases.list()).filter((lease) => lease.held)).toEqual([]);
+    });
+
     test('F3: each range knows its own previous plan; a minute begins once for all', async () => {
       const { registry } = await scene.registry();
       const first = await planRange(registry, 1);

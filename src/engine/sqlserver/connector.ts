@@ -112,6 +112,7 @@ async function addressesBySystem(
   isBare: boolean,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
+  signal.throwIfAborted();
   const lookUp =
     lookedUp.get(host) ?? new SystemLookUp(host, isBare ? systemLookups.bare : systemLookups.dotted);
   return lookUp.wait(signal);
@@ -134,6 +135,8 @@ class SystemLookUp {
       }, this.#left.signal)
       .then((found) => found.map(({ address }) => address))
       .finally(() => this.#forget());
+    // All callers may have given up.
+    this.#answer.catch(() => {});
     lookedUp.set(host, this);
   }
 

@@ -31,35 +31,33 @@ export class PlanRanges {
   }
 
   /**
-   * What earlier ranges leave of their share of the capacity is for the later ones.
+   * Each range has an equal share of the capacity that is left. What the others leave goes to those with more due tenants.
+   * @param closed when it fires, the ranges that are left are not planned
    * @throws what `plan` throws, if no tenant was chosen; otherwise the requests must not be lost, and the error is logged
    */
   async plan(
     capacity: number,
     plan: (range: PlanRange, capacity: number) => Promise<PlanReport>,
+    closed?: AbortSignal,
   ): Promise<PlanReport> {
     const of = this.#planners;
-    const first = this.#first;
-    this.#first = (first % of) + 1;
-    const reports: PlanReport[] = [];
+    const order = Array.from({ length: of }, (_, nth) => ((this.#first - 1 + nth) % of) + 1);
+    this.#first = (order[0]! % of) + 1;
+    const reports = new Map<number, PlanReport>();
     let left = capacity;
-    for (let nth = 0; nth < of; nth++) {
-      const range = ((first - 1 + nth) % of) + 1;
-      if (left === 0) {
+    /** Returns whether the next range may be planned. */
+    const visit = async (range: number, share: number): Promise<boolean> => {
+      if (left === 0 || closed?.aborted) {
         // Whether tenants of the other ranges are due is not known.
         this.#first = range;
-        reports.push({ ...emptyPlan, more: true });
-        break;
+        reports.set(range, after(reports.get(range), { ...emptyPlan, more: true }));
+        return false;
       }
-      if (this.#underWay.has(range)) {
-        reports.push({ ...emptyPlan, status: 'leased-elsewhere' });
-        continue;
-      }
-      this.#underWay.add(range);
       try {
-        const report = await plan({ range, of }, Math.ceil(left / (of - nth)));
+        const report = await this.#planOne({ range, of }, share, plan);
         left -= report.requests.length;
-        reports.push(report);
+        reports.set(range, after(reports.get(range), report));
+        return true;
       } catch (error) {
         this.#first = (range % of) + 1;
         if (left === capacity) throw error;
@@ -68,14 +66,43 @@ export class PlanRanges {
           of,
           error: describeError(error),
         });
-        reports.push({ ...emptyPlan, more: true });
-        break;
-      } finally {
-        this.#underWay.delete(range);
+        reports.set(range, after(reports.get(range), { ...emptyPlan, more: true }));
+        return false;
       }
+    };
+    for (const [nth, range] of order.entries())
+      if (!(await visit(range, Math.ceil(left / (of - nth))))) return together([...reports.values()]);
+    for (const range of order) {
+      if (left === 0) break;
+      if (reports.get(range)!.more && !(await visit(range, left))) break;
     }
-    return together(reports);
+    return together([...reports.values()]);
   }
+
+  async #planOne(
+    range: PlanRange,
+    capacity: number,
+    plan: (range: PlanRange, capacity: number) => Promise<PlanReport>,
+  ): Promise<PlanReport> {
+    if (this.#underWay.has(range.range)) return { ...emptyPlan, status: 'leased-elsewhere' };
+    this.#underWay.add(range.range);
+    try {
+      return await plan(range, capacity);
+    } finally {
+      this.#underWay.delete(range.range);
+    }
+  }
+}
+
+/** The report of a range whose plan was followed by another one in the same call. */
+function after(first: PlanReport | undefined, second: PlanReport): PlanReport {
+  if (first === undefined) return second;
+  return {
+    ...first,
+    requests: [...first.requests, ...second.requests],
+    conflicts: first.conflicts + second.conflicts,
+    more: second.more,
+  };
 }
 
 /** One report on the plans of several ranges. */

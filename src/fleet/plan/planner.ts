@@ -30,7 +30,7 @@ export interface PlannerOptions {
 }
 
 /**
- * After a planner has crashed, no tenant of the fleet is planned for this long; a plan takes milliseconds.
+ * After a planner has crashed, no tenant of its range is planned for this long; a plan takes milliseconds.
  */
 const longestPlanLeaseMs = 30_000;
 

@@ -27,6 +27,8 @@ test('S1: every form of a frame is kept', () => {
     'at async Shop.send [as deliver] (/app/with blank/shop.js:10:20)',
     'at C:\\app\\shop.js:1:2',
     'at node:internal/timers:605:17',
+    'at wasm://wasm/abc:wasm-function[3]:0x1a2',
+    'at sum (wasm://wasm/0a:wasm-function[12]:0xff)',
     'at async Promise.all (index 0)',
     'at Array.map (<anonymous>)',
     'at JSON.parse (native)',

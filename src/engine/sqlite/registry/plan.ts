@@ -1,6 +1,6 @@
 /** The plan (F3): reads the due tenants under the plan lease, and commits the choice. */
 import { minuteMs } from '../../history.ts';
-import { leaseNameOf, type PlanRange } from '../../plan-range.ts';
+import { leaseNameOf, type PlanRange, planLeaseName } from '../../plan-range.ts';
 import type {
   BeginPlan,
   BeginPlanResult,
@@ -68,7 +68,11 @@ interface Scope {
 }
 
 const readsOfAll = reads(`'${leaseNameOf(undefined)}'`, '');
-const readsOfRange = reads(`'plan:' || :range || '/' || :of`, ' AND plan_range(Id, :of) = :range');
+const readsOfRange = reads(
+  // Numbers are bound as floating-point ones.
+  `'${planLeaseName}:' || CAST(:range AS INTEGER) || '/' || CAST(:of AS INTEGER)`,
+  ' AND plan_range(Id, :of) = :range',
+);
 
 function scopeOf(range: PlanRange | undefined): Scope {
   const leaseName = leaseNameOf(range);

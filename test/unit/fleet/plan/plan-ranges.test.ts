@@ -64,6 +64,29 @@ test('F4: what a range leaves of its part is for the next ones', async () => {
   expect(report).toMatchObject({ due: 100, more: true });
 });
 
+test('F4: capacity that the later ranges leave goes to the earlier ones', async () => {
+  const due = { 1: 0, 2: 0, 3: 0 };
+  const ranges = rangesOf();
+  const { calls, plan } = planOf(due);
+  await ranges.plan(9, plan);
+  due[calls[1]![0] as 1] = 7;
+  const report = await ranges.plan(9, plan);
+  expect(report).toMatchObject({ due: 7, more: false });
+  expect(report.requests).toHaveLength(7);
+});
+
+test('D5: a host that closes plans no further range', async () => {
+  const closing = new AbortController();
+  const { calls, plan } = planOf({ 1: 5, 2: 5, 3: 5 });
+  const ending = async (range: PlanRange, capacity: number) => {
+    closing.abort();
+    return plan(range, capacity);
+  };
+  const report = await rangesOf().plan(100, ending, closing.signal);
+  expect(calls).toHaveLength(1);
+  expect(report).toMatchObject({ status: 'planned', more: true });
+});
+
 test('F4: with a capacity of one, every range with due tenants gets its turn', async () => {
   const { plan } = planOf({ 1: 50, 2: 50, 3: 50 });
   const ranges = rangesOf();
