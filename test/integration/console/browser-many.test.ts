@@ -93,7 +93,7 @@ else
       await page.getByRole('button', { name: 'Resume 1' }).click();
       await dialog.getByRole('button', { name: 'Resume 1' }).click();
       await dialog
-        .getByText(`0 tenants resumed. 1 tenant left (${first}): It has another status now`)
+        .getByText(`0 tenants resumed. 1 tenant was not changed (${first}): It has another status now.`)
         .waitFor();
       await dialog.getByRole('button', { name: 'Close' }).click();
 

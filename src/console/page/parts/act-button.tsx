@@ -3,15 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Right } from '../../rights.ts';
 import { count } from '../format.ts';
 import { useRight } from '../rights.ts';
-
-/** How far an act of several requests is. */
-export interface Progress {
-  readonly done: number;
-  readonly of: number;
-}
-
-/** An act of several requests says how far it is, and ends soon after the signal fires. */
-export type Run = (onProgress: (progress: Progress) => void, signal: AbortSignal) => Promise<string>;
+import type { Progress, Run } from './act-run.ts';
 
 interface ActButtonProps {
   label: string;
@@ -97,7 +89,7 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
     <dialog
       ref={dialog}
       aria-labelledby="act-title"
-      // What has begun is stopped by its button, which says what was done.
+      // Escape does not close the dialog while requests are sent: Stop ends them, and the dialog then says what was done.
       onCancel={(event) => progress !== null && event.preventDefault()}
       onClose={() => onClose(state.is === 'done')}
     >
