@@ -118,6 +118,36 @@ else
       expect(complaints).toEqual([]);
     });
 
+    test('S4: what an act did stays on the screen when no tenant matches any more, and one can be taken out of all', async () => {
+      const ids = ['acme', 'globex', 'initech'];
+      const face = await place.fleet(ids);
+      for (const id of ids) await face.tenants.pause(id);
+      const { page, complaints } = await browser.open(face);
+      page.setDefaultTimeout(30_000);
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await page.getByRole('heading', { level: 1, name: 'Tenants 3' }).waitFor();
+      await page.getByRole('combobox').fill('status:paused');
+      await page.getByRole('button', { name: 'Choose all that match' }).click();
+      await page.getByText(/0 active and 3 paused chosen, of 3 tenants that matched as of \d/).waitFor();
+      const one = page.getByRole('checkbox', { name: 'Choose globex' });
+      await one.uncheck();
+      await page.getByText('0 active and 2 paused chosen, of 3 tenants that matched').waitFor();
+      await one.check();
+      await page.getByText('0 active and 3 paused chosen, of 3 tenants that matched').waitFor();
+
+      const dialog = page.getByRole('dialog');
+      await page.getByRole('button', { name: 'Resume 3' }).click();
+      await dialog.getByText(/3 tenants matched as of \d/).waitFor();
+      await dialog.getByRole('button', { name: 'Resume 3' }).click();
+      await page.getByText('No tenant matches.').waitFor();
+      await dialog.getByText('3 tenants resumed.').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await dialog.waitFor({ state: 'hidden' });
+      for (const id of ids) expect((await face.tenants.get(id)).status).toBe('active');
+      expect(await page.getByRole('button', { name: /Resume/ }).count()).toBe(0);
+      expect(complaints).toEqual([]);
+    });
+
     test('S4: whoever may only look has nothing to choose', async () => {
       const face = await place.fleet(['acme']);
       await addHostile(face, place.file('registry.db'));

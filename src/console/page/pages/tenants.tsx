@@ -42,9 +42,11 @@ export function TenantsPage({ place }: PageProps) {
     by: (by: SortName) =>
       move({ sort: by, desc: String(by === sort ? desc !== 'true' : !['id', 'nextDue'].includes(by)) }),
   };
-  useNarrowed(place.query, page.data);
+  const [isActing, setIsActing] = useState(false);
+  useNarrowed(place.query, page.data, isActing);
   const { chosen, choosing, chooseAll, clear } = useChosen(query, page.data);
   const mayAct = useRight('act');
+  const hasRows = (page.data?.rows.length ?? 0) > 0;
   const matching = page.data?.matching ?? (q.trim() === '' ? summary.data?.total : undefined);
   return (
     <>
@@ -84,25 +86,32 @@ export function TenantsPage({ place }: PageProps) {
           </Link>
         ))}
       </nav>
+      {mayAct && (
+        // Not within the table's part: its page may become empty, or another, while an act runs.
+        <div class={hasRows ? 'bar' : undefined}>
+          <ManyTenantsActs
+            chosen={chosen}
+            when={hasRows}
+            onOpen={setIsActing}
+            onDone={() => {
+              clear();
+              page.refresh();
+            }}
+          />
+          {hasRows && (
+            <>
+              <span class="faint">{chosenText(chosen)}</span>
+              <ChooseAll q={q} onChoose={chooseAll} />
+            </>
+          )}
+        </div>
+      )}
       <PolledPart polled={page} of="the tenants">
         {({ rows, next }, asOf) =>
           rows.length === 0 ? (
             <NoTenants isFiltered={q.trim() !== ''} isBehind={after !== undefined} />
           ) : (
             <>
-              {mayAct && (
-                <div class="bar">
-                  <ManyTenantsActs
-                    chosen={chosen}
-                    onDone={() => {
-                      clear();
-                      page.refresh();
-                    }}
-                  />
-                  <span class="faint">{chosenText(chosen)}</span>
-                  <ChooseAll q={q} onChoose={chooseAll} />
-                </div>
-              )}
               <TenantTable
                 rows={rows}
                 asOf={asOf}
@@ -144,6 +153,10 @@ function useChosen(query: Readonly<Record<string, string>>, data: TenantsAnswer 
   const idsOf = (wanted: string) => rows.filter(({ status }) => status === wanted).map(({ id }) => id);
   const chosen: Chosen = all ?? { active: idsOf('active'), paused: idsOf('paused'), matching: null };
   const choose = (changed: readonly string[], isChosen: boolean) => {
+    if (all !== null) {
+      setState({ key, ids, all: changedOf(all, changed, isChosen, data) });
+      return;
+    }
     const next = new Set(ids);
     for (const id of changed) isChosen ? next.add(id) : next.delete(id);
     setState({ key, ids: next, all: null });
@@ -157,11 +170,28 @@ function useChosen(query: Readonly<Record<string, string>>, data: TenantsAnswer 
   };
 }
 
+/** All that were chosen, with these of the page or without them. */
+function changedOf(
+  all: Chosen,
+  changed: readonly string[],
+  isChosen: boolean,
+  data: TenantsAnswer | null,
+): Chosen {
+  const ids = new Set(changed);
+  const listOf = (status: 'active' | 'paused') => {
+    const others = all[status].filter((id) => !ids.has(id));
+    const added = (data?.rows ?? []).filter((row) => isChosen && row.status === status && ids.has(row.id));
+    return [...others, ...added.map(({ id }) => id)];
+  };
+  return { ...all, active: listOf('active'), paused: listOf('paused') };
+}
+
 function chosenText({ active, paused, matching }: Chosen): string {
   const number = active.length + paused.length;
   if (matching === null && number === 0) return 'Choose tenants to act on them';
   const words = `${count(active.length)} active and ${count(paused.length)} paused chosen`;
-  return matching === null ? words : `${words}, of ${counted(matching, 'tenant')} that matched`;
+  if (matching === null) return words;
+  return `${words}, of ${counted(matching.tenants, 'tenant')} that matched as of ${clock(matching.asOf)}`;
 }
 
 function NoTenants({ isFiltered, isBehind }: { isFiltered: boolean; isBehind: boolean }) {
@@ -203,10 +233,14 @@ function wordsOf(summary: TenantsSummary | null): { word: string; count: number 
   return [...fixed, ...(summary?.words ?? [])];
 }
 
-/** A page that has become empty, because its tenants have changed, goes back to the first one. */
-function useNarrowed(query: Readonly<Record<string, string>>, data: TenantsAnswer | null): void {
+/** A page that has become empty, because its tenants have changed, goes back to the first one; not while an act runs. */
+function useNarrowed(
+  query: Readonly<Record<string, string>>,
+  data: TenantsAnswer | null,
+  isActing: boolean,
+): void {
   useEffect(() => {
-    if (data?.rows.length === 0 && query.after !== undefined)
+    if (!isActing && data?.rows.length === 0 && query.after !== undefined)
       go(addressOf('/tenants', { ...query, after: undefined }), 'replace');
-  }, [data]);
+  }, [data, isActing]);
 }

@@ -18,6 +18,8 @@ interface ActButtonProps {
   /** Returns what has been done, in words. */
   run: Run;
   onDone?: () => void;
+  /** Called when the dialog opens, and when it has been closed. */
+  onOpen?: (isOpen: boolean) => void;
 }
 
 type Asked = Pick<ActButtonProps, 'label' | 'typed' | 'run' | 'children'>;
@@ -26,7 +28,7 @@ type Asked = Pick<ActButtonProps, 'label' | 'typed' | 'run' | 'children'>;
  * A button whose act is said in full and confirmed before it is done. What was said when it was clicked is what is done: the
  * page may show something newer meanwhile.
  */
-export function ActButton({ right, disabled, when = true, onDone, ...act }: ActButtonProps) {
+export function ActButton({ right, disabled, when = true, onDone, onOpen, ...act }: ActButtonProps) {
   const [asked, setAsked] = useState<Asked | null>(null);
   if (!useRight(right) || (!when && asked === null)) return null;
   return (
@@ -36,7 +38,10 @@ export function ActButton({ right, disabled, when = true, onDone, ...act }: ActB
           type="button"
           disabled={disabled}
           class={act.typed === undefined ? '' : 'danger'}
-          onClick={() => setAsked(act)}
+          onClick={() => {
+            setAsked(act);
+            onOpen?.(true);
+          }}
         >
           {act.label}
         </button>
@@ -46,6 +51,7 @@ export function ActButton({ right, disabled, when = true, onDone, ...act }: ActB
           {...asked}
           onClose={(isDone) => {
             setAsked(null);
+            onOpen?.(false);
             if (isDone) onDone?.();
           }}
         />

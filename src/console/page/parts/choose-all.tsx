@@ -6,8 +6,8 @@ import { read } from '../api.ts';
 export interface Chosen {
   readonly active: readonly string[];
   readonly paused: readonly string[];
-  /** All that match, as they were counted; otherwise some of a page. */
-  readonly matching: number | null;
+  /** How many matched when all were chosen, and when they were counted; null for some of a page. */
+  readonly matching: { readonly tenants: number; readonly asOf: Date } | null;
 }
 
 /** Counts the tenants that match, and chooses them: exactly these, whatever matches later. */
@@ -34,11 +34,11 @@ export function ChooseAll({ q, onChoose }: { q: string; onChoose: (chosen: Chose
 
 async function allThatMatch(q: string): Promise<Chosen> {
   const [active, paused]: [string[], string[]] = [[], []];
-  let matching = 0;
+  let matching: Chosen['matching'] = null;
   let after = '';
   do {
     const query: Record<string, string> = { q, after };
-    const { data } = await read<MatchingIds>(
+    const { data, asOf } = await read<MatchingIds>(
       '/api/tenants-matching',
       query,
       null,
@@ -46,7 +46,7 @@ async function allThatMatch(q: string): Promise<Chosen> {
     );
     active.push(...data.active);
     paused.push(...data.paused);
-    matching = after === '' ? data.matching : matching;
+    matching ??= { tenants: data.matching, asOf };
     after = data.next ?? '';
   } while (after !== '');
   return { active, paused, matching };

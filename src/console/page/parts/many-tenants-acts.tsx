@@ -1,13 +1,16 @@
 import type { ActedOnTenants, TenantActName } from '../../routes/many-tenants.ts';
 import { act } from '../api.ts';
-import { count, counted } from '../format.ts';
+import { clock, count, counted } from '../format.ts';
 import { ActButton } from './act-button.tsx';
 import { actOnMany, batchSize } from './act-on-many.ts';
 import type { Chosen } from './choose-all.tsx';
 
 interface ManyTenantsActsProps {
   chosen: Chosen;
+  /** Whether acts are offered now; one that was begun is shown to its end. */
+  when: boolean;
   onDone: () => void;
+  onOpen: (isOpen: boolean) => void;
 }
 
 interface Words {
@@ -34,7 +37,7 @@ const words: Readonly<Record<TenantActName, Words>> = {
 };
 
 /** What can be done with many tenants without their databases. */
-export function ManyTenantsActs({ chosen, onDone }: ManyTenantsActsProps) {
+export function ManyTenantsActs({ chosen, when, onDone, onOpen }: ManyTenantsActsProps) {
   return (
     <span class="acts">
       {Object.entries(words).map(([name, { label, of, done, effect }]) => {
@@ -48,12 +51,14 @@ export function ManyTenantsActs({ chosen, onDone }: ManyTenantsActsProps) {
             run={actOnMany(ids, done, (batch) =>
               act<ActedOnTenants>('/api/tenants-act', { act: name as TenantActName, ids: batch }),
             )}
+            when={when}
             onDone={onDone}
+            onOpen={onOpen}
           >
             <p>
               {counted(ids.length, `${of} tenant`)} {ids.length === 1 ? 'is' : 'are'} {effect}.
               {chosen.matching !== null &&
-                ` They are those of the ${count(chosen.matching)} that matched when they were counted.`}
+                ` ${counted(chosen.matching.tenants, 'tenant')} matched as of ${clock(chosen.matching.asOf)}.`}
             </p>
             {ids.length > batchSize && (
               <p>This page does it, {batchSize} at a time: it stops when you leave or close the page.</p>
