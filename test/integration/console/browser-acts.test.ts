@@ -26,17 +26,17 @@ else
         await page.getByRole('link', { name: 'globex' }).click();
         await page.getByText('41 messages on this page').waitFor();
         await page.locator('main tbody tr').first().getByRole('checkbox').check();
-        await page.getByRole('button', { name: 'Replay' }).click();
+        await page.getByRole('button', { name: 'Replay', exact: true }).click();
         await page.getByRole('dialog').getByText('1 message of globex').waitFor();
-        await page.getByRole('dialog').getByRole('button', { name: 'Replay' }).click();
+        await page.getByRole('dialog').getByRole('button', { name: 'Replay', exact: true }).click();
         await page.getByText('1 message due now.').waitFor();
         await page.getByRole('button', { name: 'Close' }).click();
         await page.getByText('40 messages on this page').waitFor();
 
         // What cannot be undone is typed.
         await page.getByRole('checkbox', { name: 'Choose all of this page' }).check();
-        await page.getByRole('button', { name: 'Discard' }).click();
-        const confirm = page.getByRole('dialog').getByRole('button', { name: 'Discard' });
+        await page.getByRole('button', { name: 'Discard', exact: true }).click();
+        const confirm = page.getByRole('dialog').getByRole('button', { name: 'Discard', exact: true });
         expect(await confirm.isDisabled()).toBe(true);
         await page.getByRole('dialog').getByRole('textbox').fill('discard 40');
         expect(await confirm.isDisabled()).toBe(false);
@@ -56,7 +56,7 @@ else
 
         await page.getByRole('link', { name: 'Errors', exact: true }).click();
         const group = page.locator('section.group').filter({ hasText: 'refused invoice' });
-        await group.getByRole('button', { name: 'Count and discard…' }).click();
+        await group.getByRole('button', { name: 'Count and discard dead…' }).click();
         await page.getByRole('button', { name: 'discard 39' }).click();
         await page.getByRole('dialog').getByRole('textbox').fill('discard 39');
         await page.getByRole('dialog').getByRole('button', { name: 'discard 39' }).click();
@@ -172,13 +172,13 @@ else
         await page.getByText('38 messages on this page').waitFor();
 
         // All that match the search, also those of other pages.
-        await page.getByText('all dead messages whose error contains “refused” of 1 tenant').waitFor();
-        await page.getByRole('button', { name: 'Count and replay…' }).click();
+        await page.getByText('all such messages whose error contains “refused” of 1 tenant').waitFor();
+        await page.getByRole('button', { name: 'Count and replay dead…' }).click();
         await page.getByRole('button', { name: 'replay 38' }).waitFor();
         await act('Stop', { done: 'It is cancelled: 0 messages changed.' });
         await page.getByText('cancelled', { exact: true }).waitFor();
         await read('/tenants/globex/messages/outbox?state=dead&errorText=refused');
-        await page.getByRole('button', { name: 'Count and cancel…' }).click();
+        await page.getByRole('button', { name: 'Count and cancel dead…' }).click();
         await act('cancel 38', { typed: 'cancel 38', done: /^It is (running|done)/ });
         await page.getByText('38 changed of 38 counted').waitFor();
 

@@ -14,7 +14,7 @@ else
     afterEach(() => browser.clear());
     afterAll(() => browser.stop());
 
-    test('S4: a tenant whose id is none is shown without a link, and does not stop the checks of the others', async () => {
+    test('S4: a tenant whose id fits no address is shown without a link, and does not stop the checks of the others', async () => {
       const face = await place.fleet(['acme', 'globex', 'initech']);
       place.connection('registry.db').exec(`UPDATE Tenants SET Id = 'Odd, <b>"' WHERE Id = 'globex'`);
       await addHostile(face, place.file('registry.db'));

@@ -114,7 +114,7 @@ test('S4: many pages that are open at once read the registry once', async () => 
   expect(reads).toBe(1);
 });
 
-test('S4: a row whose id is none is shown, and the pages behind it too', async () => {
+test('S4: a row whose id fits no address is shown, and the pages behind it too', async () => {
   const face = await place.fleet(['acme', 'globex', 'initech']);
   place.connection('registry.db').exec(`UPDATE Tenants SET Id = 'Odd, <b>"' WHERE Id = 'globex'`);
   const client = new ConsoleClient(face);

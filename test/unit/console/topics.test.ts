@@ -40,7 +40,7 @@ test('D4: a tenant that writes a topic in two ways counts once, with the message
   ]);
 });
 
-test('S4: a tenant whose id is none counts without a link; a retired one does not count', () => {
+test('S4: a tenant whose id fits no address counts without a link; a retired one does not count', () => {
   const parked = [{ queue: 'outbox', topic: 'old', count: 1 }];
   const rows = [
     row('acme', { parked }),

@@ -18,19 +18,19 @@ interface OperationButtonsProps {
 }
 
 const buttons = [
-  { act: 'replay', path: '/api/operations', right: 'act', title: 'Count and replay…', states: ['dead'] },
+  { act: 'replay', path: '/api/operations', right: 'act', title: 'Count and replay', states: ['dead'] },
   {
     act: 'discard',
     path: '/api/operations-destructive',
     right: 'destroy',
-    title: 'Count and discard…',
+    title: 'Count and discard',
     states: ['dead'],
   },
   {
     act: 'cancel',
     path: '/api/operations-destructive',
     right: 'destroy',
-    title: 'Count and cancel…',
+    title: 'Count and cancel',
     states: ['dead'],
   },
 ] as const;
@@ -62,7 +62,6 @@ export function OperationButtons({ filter, queue, tenants, q, state = 'dead' }: 
     ([name, value]) => `${name === 'errorText' ? 'error contains' : name} “${value}”`,
   );
   if (offered.length === 0) return null;
-  const which = [...new Set(offered.flatMap(({ states }) => states))].sort().join(' or ');
   return (
     <p class="acts">
       {offered.map((button) => (
@@ -72,11 +71,11 @@ export function OperationButtons({ filter, queue, tenants, q, state = 'dead' }: 
           class={button.right === 'destroy' ? 'danger' : ''}
           onClick={create(button)}
         >
-          {button.title}
+          {button.title} {button.states.join(' or ')}…
         </button>
       ))}
       <span class="faint">
-        all {which} messages {words.length > 0 && `whose ${words.join(' and ')}`} of{' '}
+        all such messages {words.length > 0 && `whose ${words.join(' and ')}`} of{' '}
         {tenants !== undefined
           ? counted(tenants.length, 'tenant')
           : `all tenants that had dead messages after their last run${q === '' ? '' : ` and match “${q}”`}`}
