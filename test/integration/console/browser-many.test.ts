@@ -148,6 +148,29 @@ else
       expect(complaints).toEqual([]);
     });
 
+    test('S4: the last page goes back to the first when an act has emptied it, and not before its dialog is closed', async () => {
+      const face = await place.fleet(['acme']);
+      await face.tenants.pause('acme');
+      addManyTenants(place.file('registry.db'), 101);
+      const { page, complaints } = await browser.open(face);
+      page.setDefaultTimeout(60_000);
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await page.getByRole('link', { name: /^Paused/ }).click();
+      await page.getByRole('link', { name: 'Next 100' }).click();
+      await page.getByText('2 rows on this page').waitFor();
+      await page.getByRole('checkbox', { name: 'Choose all of this page' }).check();
+      const dialog = page.getByRole('dialog');
+      await page.getByRole('button', { name: 'Resume 2' }).click();
+      await dialog.getByRole('button', { name: 'Resume 2' }).click();
+      await page.getByText('No tenant matches.').waitFor();
+      await dialog.getByText('2 tenants resumed.').waitFor();
+      expect(page.url()).toContain('after=');
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await page.getByText('100 rows on this page').waitFor();
+      expect(page.url()).not.toContain('after=');
+      expect(complaints).toEqual([]);
+    });
+
     test('S4: whoever may only look has nothing to choose', async () => {
       const face = await place.fleet(['acme']);
       await addHostile(face, place.file('registry.db'));
