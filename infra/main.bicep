@@ -201,7 +201,8 @@ var problems = filter(
     !empty(filter(openPaths, path => !startsWith(path, '/'))) ? 'openPaths must begin with a slash.' : ''
     !empty(filter(
         openPaths,
-        path => contains(['/', '/api', '/api/', '/api/console'], toLower(path)) || startsWith(toLower(path), '/api/console/')
+        path =>
+          contains(['/', '/api', '/api/', '/api/console'], toLower(path)) || startsWith(toLower(path), '/api/console/')
       ))
       ? 'openPaths must not contain /api/console or what is above it: the console takes the name of whoever is signed in from App Service authentication.'
       : ''
