@@ -1,6 +1,5 @@
 /** Every setting: its default, its bounds, its environment variable and its meaning. */
 import * as v from 'valibot';
-import { mostPlanners } from '../engine/plan-range.ts';
 import { optionalSetting, secretSetting, setting } from './setting.ts';
 import {
   consoleRights,
@@ -119,7 +118,7 @@ export const groups = {
     ),
     planners: setting(
       'PLANNERS',
-      count(1, mostPlanners),
+      count(1, 64),
       1,
       'How many planners share the tenants: so many hosts can plan at the same time, each a range of the tenants. See docs/performance.md.',
     ),
