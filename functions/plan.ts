@@ -11,9 +11,10 @@ export function registerPlan(currentApp: CurrentApp, terminating: AbortSignal): 
     // The instance is about to end and could not send its requests any more.
     if (!terminating.aborted) await sendPlan(currentApp().multiOutbox, context);
   });
-  // A timer runs on one instance at a time, so each planner has a timer: plan, plan-2, …
-  for (let nth = 1; nth <= planners; nth++)
-    app.timer(nth === 1 ? 'plan' : `plan-${nth}`, { schedule, extraOutputs: planOutputs, handler });
+  const timer = { schedule, extraOutputs: planOutputs, handler };
+  app.timer('plan', timer);
+  // A timer runs on one instance at a time, so each further planner has one: plan-2, plan-3, …
+  for (let nth = 2; nth <= planners; nth++) app.timer(`plan-${nth}`, timer);
 
   app.http('plan-now', {
     methods: ['POST'],
