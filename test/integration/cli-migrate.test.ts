@@ -47,7 +47,7 @@ test('migrate records the version of each database; --resume skips exactly those
   // An operator whose database was changed by hand must learn that `migrate` does not undo the change.
   expect(stdout).toMatch(/^registry .* up to date$/m);
   expect(stdout).toMatch(
-    /'multi-outbox doctor' finds what was changed by hand, and says how to undo it\.\n$/,
+    /'multi-outbox doctor' finds what was\nchanged by hand, and says how to undo it\.\n$/,
   );
   const shown = await folder.cli(['tenants', 'show', 'beta']);
   expect(shown.stdout).toMatch(new RegExp(`^Schema version +${latest}$`, 'm'));
