@@ -63,6 +63,8 @@ BEGIN
   GRANT SELECT, UPDATE ON [$(Schema)].[Leases] TO [$(Schema)_operator];
   GRANT SELECT, UPDATE ON [$(Schema)].[RegistryState] TO [$(Schema)_dispatcher];
   GRANT SELECT, UPDATE ON [$(Schema)].[RegistryState] TO [$(Schema)_operator];
+  GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[PlanRanges] TO [$(Schema)_dispatcher];
+  GRANT SELECT ON [$(Schema)].[PlanRanges] TO [$(Schema)_operator];
   GRANT SELECT, UPDATE ON [$(Schema)].[Tenants] TO [$(Schema)_dispatcher];
   GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[Tenants] TO [$(Schema)_operator];
   GRANT EXECUTE ON [$(Schema)].[History_Add] TO [$(Schema)_dispatcher];
