@@ -81,11 +81,8 @@ SET @Now = SYSUTCDATETIME();
 -- after it was set back, its tenant is due too early, once, and its run plans the next time anew. Less than a second is
 -- how a server keeps its time.
 IF @LastPlan > DATEADD(second, 1, @Now)
-BEGIN
   -- If an earlier change is not finished, its rest is made up for, too.
   SELECT @AheadMs = COALESCE(@AheadMs, 0) + DATEDIFF_BIG(millisecond, @Now, @LastPlan), @DrawInAfter = N'';
-  DELETE FROM [$(Schema)].[PlanRanges] WHERE Range > 0;
-END;
 -- All the time that there is: no due time can be later.
 IF @AheadMs > 315537897600000 SET @AheadMs = 315537897600000;
 IF @AheadMs IS NOT NULL
@@ -142,6 +139,9 @@ BEGIN
   SET @Fence = NULL;
 END;
 SET @PreviousPlan = @LastPlan;
+-- After the clock was set back, the times of the ranges mean nothing (Q16).
+IF @LastPlan > DATEADD(second, 1, @Now)
+  DELETE FROM [$(Schema)].[PlanRanges] WHERE Range > 0;
 IF @Ranges = 1
   UPDATE [$(Schema)].[RegistryState]
   SET LastPlanUtc = @Now, LastPlanDue = @Due, LastPlanChosen = 0, PlanOpen = CASE WHEN @Fence IS NULL THEN 0 ELSE 1 END,
@@ -149,8 +149,8 @@ IF @Ranges = 1
   WHERE Id = 1;
 ELSE
 BEGIN
-  UPDATE [$(Schema)].[RegistryState] SET LastPlanUtc = @Now, DrawInMs = @AheadMs, DrawInAfter = @DrawInAfter WHERE Id = 1;
-  -- If the fleet's last plan was one with another number of ranges, all ranges were planned then.
+  UPDATE [$(Schema)].[RegistryState] SET LastPlanUtc = @Now, PlanOpen = 0, DrawInMs = @AheadMs, DrawInAfter = @DrawInAfter WHERE Id = 1;
+  -- If the fleet's last plan was one with another number of ranges, all ranges were planned then, or none if it is still open.
   SELECT @Known = COUNT(*), @LatestPlan = MAX(LastPlanUtc) FROM [$(Schema)].[PlanRanges] WHERE Ranges = @Ranges;
   IF @Known <> @Ranges OR @LatestPlan < @LastPlan
   BEGIN
@@ -160,7 +160,7 @@ BEGIN
     BEGIN
       SET @Known = @Known + 1;
       INSERT [$(Schema)].[PlanRanges] (Range, Ranges, LastPlanUtc, LastPlanDue, LastPlanChosen, PlanOpen)
-      VALUES (@Known, @Ranges, COALESCE(@LastPlan, @Now), 0, 0, 0);
+      VALUES (@Known, @Ranges, CASE WHEN @LastPlan < @Now THEN @LastPlan ELSE @Now END, 0, 0, COALESCE(@Open, 0));
     END;
   END;
   SELECT @PreviousPlan = CASE WHEN @LastPlan IS NULL THEN NULL ELSE LastPlanUtc END, @Open = PlanOpen

@@ -11,7 +11,8 @@ import { type ParseAddresses, readAddresses } from './mail-addresses.ts';
  * so that mail systems and people can recognise a duplicate.
  *
  * @param fallbackFrom the sender when the payload names none
- * @throws PermanentError when an address is invalid or a field is there twice; a plain Error when the sender is missing, because the settings and
+ * @throws PermanentError when an address is invalid or a field is there twice; a plain Error when the sender is missing,
+ *   because the settings and
  *   not the message are then wrong
  */
 export async function composeMail(

@@ -142,6 +142,30 @@ export function registryPlannersSuite(scene: Scene): void {
       expect((await dueRange(registry, 1)).previous.unfinished).toBe(true);
     });
 
+    test('F3: a plan of all tenants that never committed is noticed by the first plan of each range, and by no later one', async () => {
+      const { registry } = await scene.registry();
+      await addAll(registry);
+      await duePlan(registry, { owner: 'old' });
+      expect((await dueRange(registry, 1)).previous.unfinished).toBe(true);
+      expect((await dueRange(registry, 2)).previous.unfinished).toBe(true);
+      await clockPasses(registry.leases);
+      const all = await duePlan(registry, { owner: 'old' });
+      expect(all.previous.unfinished).toBe(false);
+    });
+
+    test('Q16: after the clock was set back, no range keeps a time that is later than now', async () => {
+      const { stage, registry } = await scene.registry();
+      await addAll(registry);
+      for (let range = 1; range <= of; range++) await planRange(registry, range);
+      await stage.setClockBack('registry', anHour);
+      await planRange(registry, 1);
+      expect((await registry.fleet()).lastPlan!.ageMs).toBeGreaterThanOrEqual(0);
+      // One planner again: the last plan is its own, and not the time that a range had.
+      await clockPasses(registry.leases);
+      await duePlan(registry, { owner: 'old' });
+      expect((await registry.fleet()).lastPlan).toMatchObject({ due: names.length });
+    });
+
     test('F6: the last plan is that of the range that was planned the longest ago; the sums are of all', async () => {
       const { registry } = await scene.registry();
       await addAll(registry);

@@ -7,7 +7,7 @@ import { acceptedCount, acceptedTime } from '../integers.ts';
 const sql = {
   known: `SELECT count(*) AS Known, max(${acceptedTime('LastPlanUtc')}) AS LastPlanUtc FROM PlanRanges WHERE Ranges = ?`,
   forget: 'DELETE FROM PlanRanges',
-  add: 'INSERT INTO PlanRanges (Range, Ranges, LastPlanUtc) VALUES (?, ?, ?)',
+  add: 'INSERT INTO PlanRanges (Range, Ranges, LastPlanUtc, PlanOpen) VALUES (?, ?, ?, ?)',
   get: `SELECT ${acceptedTime('LastPlanUtc')} AS LastPlanUtc, PlanOpen = 1 AS PlanOpen FROM PlanRanges WHERE Range = ?`,
   note: `UPDATE PlanRanges SET LastPlanUtc = ?, LastPlanDue = ?, LastPlanChosen = 0, PlanOpen = ? WHERE Range = ?`,
   close: 'UPDATE PlanRanges SET LastPlanChosen = ?, PlanOpen = 0 WHERE Range = ? AND Ranges = ?',
@@ -18,29 +18,31 @@ const sql = {
 
 /**
  * Records a plan of the range, and returns the facts about its previous plan. The rows are those of the present number of
- * planners; if the fleet's last plan was another's, all ranges were planned then. Call it within a write transaction.
+ * planners; if the fleet's last plan was another's, all ranges were planned then, or none if it is still open. Call it within
+ * a write transaction.
  *
- * @param lastPlanUtc when the fleet's last plan was, of all tenants or of any range
+ * @param last the fleet's last plan, of all tenants or of any range; `isOpen` is that of a plan of all tenants
  */
 export function noteRange(
   connection: Connection,
   { range, of }: PlanRange,
-  lastPlanUtc: number | null,
+  last: { readonly utc: number | null; readonly isOpen: boolean },
   { now, due, isOpen }: { readonly now: number; readonly due: number; readonly isOpen: boolean },
 ): Pick<PreviousPlan, 'sinceMs' | 'unfinished'> {
   const { Known, LastPlanUtc } = connection.get<{ Known: number; LastPlanUtc: number | null }>(
     sql.known,
     of,
   )!;
-  if (Known !== of || (LastPlanUtc ?? 0) < (lastPlanUtc ?? 0)) {
+  if (Known !== of || (LastPlanUtc ?? 0) < (last.utc ?? 0)) {
     connection.run(sql.forget);
-    for (let each = 1; each <= of; each++) connection.run(sql.add, each, of, lastPlanUtc ?? now);
+    for (let each = 1; each <= of; each++)
+      connection.run(sql.add, each, of, Math.min(last.utc ?? now, now), last.isOpen ? 1 : 0);
   }
   const previous = connection.get<{ LastPlanUtc: number | null; PlanOpen: number }>(sql.get, range)!;
   connection.run(sql.note, now, due, isOpen ? 1 : 0, range);
   return {
     sinceMs:
-      lastPlanUtc === null || previous.LastPlanUtc === null ? null : Math.max(0, now - previous.LastPlanUtc),
+      last.utc === null || previous.LastPlanUtc === null ? null : Math.max(0, now - previous.LastPlanUtc),
     unfinished: previous.PlanOpen === 1,
   };
 }

@@ -86,7 +86,7 @@ const planSql = {
     WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc > :latest`,
   state: `SELECT ${acceptedTime('LastPlanUtc')} AS LastPlanUtc, PlanOpen = 1 AS PlanOpen FROM RegistryState`,
   note: 'UPDATE RegistryState SET LastPlanUtc = ?, LastPlanDue = ?, LastPlanChosen = 0, PlanOpen = ?',
-  noteOfRange: 'UPDATE RegistryState SET LastPlanUtc = ?',
+  noteOfRange: 'UPDATE RegistryState SET LastPlanUtc = ?, PlanOpen = 0',
   close: 'UPDATE RegistryState SET LastPlanChosen = ?, PlanOpen = 0',
   drawInState: `SELECT ${acceptedTime('LastPlanUtc')} AS LastPlanUtc, max(0, min(DrawInMs, ${spanOfTimesMs})) AS DrawInMs, DrawInAfter
     FROM RegistryState`,
@@ -149,7 +149,8 @@ function notePlan(
   const isFirstOfMinute = Math.floor((state.LastPlanUtc ?? 0) / minuteMs) !== Math.floor(now / minuteMs);
   if (range !== undefined) {
     connection.run(planSql.noteOfRange, now);
-    return { ...noteRange(connection, range, state.LastPlanUtc, { now, due, isOpen }), isFirstOfMinute };
+    const last = { utc: state.LastPlanUtc, isOpen: state.PlanOpen === 1 };
+    return { ...noteRange(connection, range, last, { now, due, isOpen }), isFirstOfMinute };
   }
   connection.run(planSql.note, now, due, isOpen ? 1 : 0);
   return {
