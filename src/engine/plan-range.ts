@@ -9,8 +9,6 @@ export interface PlanRange {
   readonly of: number;
 }
 
-export const mostPlanners = 64;
-
 /** The lease of all tenants' plan, and those of the ranges' plans. */
 export const planLeaseName = 'plan';
 export const isPlanLease = (name: string) => /^plan(:\d+\/\d+)?$/.test(name);

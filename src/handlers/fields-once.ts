@@ -5,7 +5,7 @@ import { PermanentError } from '../queue/handler.ts';
  * The fields of a payload, as its producer wrote them. `JSON.parse` would keep only the last of two equal ones, and so drop
  * a recipient or a URL silently.
  * @param payload a JSON object
- * @throws PermanentError when a field, or one of its `headers`, is there twice
+ * @throws PermanentError when a field, or one of its `headers`, is there twice; fields of attachments are not looked at
  */
 export function fieldsOnce(payload: string): ReturnType<typeof jsonMembers> {
   const fields = jsonMembers(payload);

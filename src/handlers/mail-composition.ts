@@ -12,8 +12,7 @@ import { type ParseAddresses, readAddresses } from './mail-addresses.ts';
  *
  * @param fallbackFrom the sender when the payload names none
  * @throws PermanentError when an address is invalid or a field is there twice; a plain Error when the sender is missing,
- *   because the settings and
- *   not the message are then wrong
+ *   because the settings and not the message are then wrong
  */
 export async function composeMail(
   { messageId, payload, data }: Message<EmailPayload>,

@@ -45,7 +45,7 @@ export interface Operations {
   /**
    * Works on an operation that was created or interrupted, or again on the tenants that failed, until every tenant was
    * tried, the signal fires, another process resumes it, or it is cancelled. A tenant's failure does not stop the others. A
-   * message that comes to match meanwhile is left alone.
+   * message that dies meanwhile is left alone; a Ready one that comes to match meanwhile may be changed too.
    * @throws OPERATION_NOT_FOUND, OPERATION_CANCELLED, or the registry's error
    */
   resume(id: string, options?: ResumeOptions & ActedBy): Promise<ResumedOperation>;
