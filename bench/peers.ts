@@ -5,7 +5,7 @@
 import { dirname } from 'node:path';
 import type { BenchContext, Benchmark, Measurement } from './benchmark.ts';
 import type { Figures, PeerName } from './peers/job.ts';
-import { type Contender, ours, prepare } from './peers/setting.ts';
+import { type Contender, ours, prepare, reasonOf } from './peers/setting.ts';
 import { notes, type Row, type Study, studies } from './peers/studies.ts';
 import { ratio, spread } from './spread.ts';
 
@@ -19,11 +19,12 @@ export const peers: Benchmark = {
     const setting = await prepare(dirname(place.registry.slice('sqlite:'.length)), progress);
     const measurements: Measurement[] = [];
     const ahead: string[] = [];
+    const failed: string[] = [];
     const { ofOne, ofMany } = studies(quick);
     for (const group of [ofOne, ofMany]) {
       const runs = await prepareAll(context, setting.contenders, group[0]!.databases);
       for (const study of group) {
-        const figures = await measure(context, runs, study);
+        const figures = await measure(context, runs, study, failed);
         for (const row of study.rows) {
           const measurement = measurementOf(study, row, figures);
           if (measurement === undefined) continue;
@@ -35,7 +36,11 @@ export const peers: Benchmark = {
     }
     setting.close();
     await place.remove();
-    return { measurements, targets: [], notes: [...setting.notes, ...notes, ...(quick ? [] : ahead)] };
+    return {
+      measurements,
+      targets: [],
+      notes: [...setting.notes, ...notes, ...failed, ...(quick ? [] : ahead)],
+    };
   },
 };
 
@@ -55,20 +60,33 @@ async function prepareAll(
   return runs;
 }
 
-/** Measures the contenders in turn, in reverse order every second time, so that other load affects all of them. */
+/**
+ * Measures the contenders in turn, in reverse order every second time, so that other load affects all of them. A peer that
+ * fails has no figure in this study.
+ *
+ * @param failed gets a sentence for each peer that fails
+ */
 async function measure(
   { repetitions, progress }: BenchContext,
   runs: Runs,
   { what, work, messages, leftOut }: Study,
+  failed: string[],
 ): Promise<FiguresOf> {
   const names = [...runs.keys()].filter((name) => !leftOut.includes(name));
   const figures = new Map(names.map((name) => [name, [] as Figures[]]));
   for (let repetition = 1; repetition <= repetitions; repetition++) {
     for (const name of repetition % 2 === 0 ? names.toReversed() : names) {
+      if (!figures.has(name)) continue;
       progress(`${what}: ${name}, repetition ${repetition}`);
       const run = runs.get(name)!;
-      if (messages > 0) await run({ kind: 'fill', messages });
-      figures.get(name)!.push(await run(work));
+      try {
+        if (messages > 0) await run({ kind: 'fill', messages });
+        figures.get(name)!.push(await run(work));
+      } catch (error) {
+        if (name === ours) throw error;
+        figures.delete(name);
+        failed.push(`${name} failed in "${what}": ${reasonOf(error)}`);
+      }
     }
   }
   return figures;

@@ -18,7 +18,12 @@ export const pgBoss: OpenPeer = async ({ postgres, load }) => {
   const { PgBoss } = load('pg-boss') as { PgBoss: new (options: object) => PgBoss };
   const databases = postgresDatabases(postgres!, load('pg') as Pg);
   const start = async (url: string) => {
-    const boss = new PgBoss({ connectionString: url, useListenNotify: true });
+    // Of 200 instances some wait long for a connection; by default they fail.
+    const boss = new PgBoss({
+      connectionString: url,
+      useListenNotify: true,
+      connectionTimeoutMillis: 120_000,
+    });
     boss.on('error', (error) => console.error(error.message));
     await boss.start();
     return boss;

@@ -71,8 +71,8 @@ function versionsOf(server: PostgresServer | undefined): string {
   return `Packages: ${packages.join(', ')}.${server === undefined ? '' : ` Server: ${server.version}.`}`;
 }
 
-/** npm prints the reason first, and then a stack. */
-function reasonOf(error: unknown): string {
+/** A program prints the reason first, and then a stack. */
+export function reasonOf(error: unknown): string {
   const { stderr } = error as { stderr?: string };
   const lines = (stderr || String(error)).trim().split('\n').slice(0, 4);
   return lines.map((line) => line.replace(/^npm error /, '')).join('; ');

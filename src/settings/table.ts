@@ -112,9 +112,9 @@ export const groups = {
     ),
     capacity: setting(
       'PLAN_CAPACITY',
-      count(1, 100_000),
+      count(1, 20_000),
       1_000,
-      'How many tenants one plan chooses at most.',
+      'How many tenants one plan chooses at most; 20000 is the most.',
     ),
     planners: setting(
       'PLANNERS',

@@ -40,7 +40,10 @@ const longestPlanLeaseMs = 30_000;
  */
 const mostCandidates = 10_000;
 
-/** The most entries that are read of a strategy's list, because the list may be a generator that never ends. */
+/**
+ * The most entries that are read of a strategy's list, because the list may be a generator that never ends. The setting
+ * `plan.capacity` allows no greater capacity.
+ */
 const mostChoices = 2 * mostCandidates;
 
 /**
