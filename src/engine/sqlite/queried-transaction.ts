@@ -1,5 +1,6 @@
 /** Stores messages in the caller's own transaction of a driver other than node:sqlite, through its queries (Q3). */
-import { type CallersTransaction, inTurn, type SqlRow } from '../callers-transaction.ts';
+import { callersTransaction } from '../callers-drivers.ts';
+import { type CallersTransaction, inTurn, type SqlRow, unknownTransaction } from '../callers-transaction.ts';
 import { likeNodeSqlite } from './callers-errors.ts';
 import { explain } from './errors.ts';
 import type { DatabaseHandle } from './handle.ts';
@@ -19,9 +20,10 @@ const savepoint = 'multi_outbox_enqueue';
 export function joinThroughQueries<T>(
   handle: DatabaseHandle,
   transaction: object,
-  joined: CallersTransaction,
+  recognised: CallersTransaction,
   script: (now: number) => Script<T>,
 ): Promise<T> {
+  const joined = whileOpen(handle, transaction, recognised);
   return inTurn(transaction, async () => {
     handle.assertOpen();
     try {
@@ -34,6 +36,25 @@ export function joinThroughQueries<T>(
       throw explain(likeNodeSqlite(error), handle.subject, () => handle.file.access());
     }
   });
+}
+
+/**
+ * Recognises the transaction again before each statement. Code that does not await this call, such as a synchronous transaction,
+ * may have ended it meanwhile, and the statement would be committed on its own.
+ */
+function whileOpen(
+  { subject }: DatabaseHandle,
+  transaction: object,
+  recognised: CallersTransaction,
+): CallersTransaction {
+  return {
+    ...recognised,
+    query(sql, parameters) {
+      const joined = callersTransaction(transaction, 'sqlite');
+      if (joined !== undefined && !('problem' in joined)) return joined.query(sql, parameters);
+      throw refusal('TRANSACTION_NOT_OPEN', subject, joined?.problem ?? unknownTransaction);
+    },
+  };
 }
 
 async function undoable<T>(joined: CallersTransaction, script: Script<T>): Promise<T> {
