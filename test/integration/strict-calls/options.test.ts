@@ -1,6 +1,7 @@
 /** Every public function refuses an option that it does not know. */
 import { randomUUID } from 'node:crypto';
 import * as functions from '../../../functions/index.ts';
+import * as consolePage from '../../../src/console/index.ts';
 import * as handlers from '../../../src/handlers/public.ts';
 import * as library from '../../../src/index.ts';
 import { AttemptTransaction } from '../../../src/queue/attempt-transaction.ts';
@@ -77,6 +78,8 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
     () => testing.createTestOutbox({ retry: odd }),
     () => testing.createTestOutbox({ tenants: [withOdd({ id: 'a' })] }),
   ],
+  consoleHandler: [({ face }) => consolePage.consoleHandler(face, odd)],
+  nodeHandler: 'a handler',
   runHandler: [() => testing.runHandler(handler, 1, odd), () => testing.runHandler(withOdd(handler), 1)],
 
   'face.plan': [({ face }) => face.plan(odd)],
@@ -196,7 +199,9 @@ test('every public function is in the table', () => {
   const { face, test } = faces;
   const own = functionsIn(test, 'test.').filter((name) => !functionsIn(face, 'test.').includes(name));
   const found = [
-    ...[library, handlers, sources, functions, testing].flatMap((entry) => functionsIn({ ...entry })),
+    ...[library, handlers, sources, functions, testing, consolePage].flatMap((entry) =>
+      functionsIn({ ...entry }),
+    ),
     ...functionsIn(face, 'face.'),
     ...own,
     ...functionsIn(face.outbox('acme'), 'outbox.'),
