@@ -18,8 +18,8 @@ export default {
     '^multi-outbox$': '<rootDir>/src/index.ts',
     '^multi-outbox/handlers$': '<rootDir>/src/handlers/public.ts',
   },
-  // uuid has only ES modules.
-  transformIgnorePatterns: ['/node_modules/(?!uuid/)'],
+  // These have only ES modules.
+  transformIgnorePatterns: ['/node_modules/(?!(uuid|kysely)/)'],
   extensionsToTreatAsEsm: [],
   // For `npm run test:coverage`. The workflow stores the report; no threshold applies.
   coverageProvider: 'v8',

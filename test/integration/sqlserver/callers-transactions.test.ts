@@ -1,7 +1,10 @@
 /** Q3: `transaction` takes what other libraries give on SQL Server. Needs a server; see test/support/sqlserver.ts. */
 import createKnex from 'knex';
+import { Kysely, MssqlDialect } from 'kysely';
 import mssql from 'mssql';
-import { Connection, Request, TYPES } from 'tedious';
+import { DataTypes, Sequelize } from 'sequelize';
+import * as tarn from 'tarn';
+import * as tedious from 'tedious';
 import { DataSource } from 'typeorm';
 import type { SqlTransaction } from '../../../src/engine/callers-transaction.ts';
 import type { Engine } from '../../../src/engine/engine.ts';
@@ -24,19 +27,26 @@ interface Library {
 const insertInto = 'INSERT INTO dbo.Orders (Id) VALUES';
 
 /** The recipe of docs/transactions.md. */
-const transactionOf = (connection: Connection): SqlTransaction => ({
+const transactionOf = (connection: tedious.Connection): SqlTransaction => ({
   query: (sql, parameters) =>
     new Promise((resolve, reject) => {
       const rows: Record<string, unknown>[] = [];
-      const request = new Request(sql, (error) => (error ? reject(error) : resolve(rows)));
+      const request = new tedious.Request(sql, (error) => (error ? reject(error) : resolve(rows)));
       for (const [index, value] of parameters.entries())
-        request.addParameter(`p${index + 1}`, TYPES.NVarChar, value);
+        request.addParameter(`p${index + 1}`, tedious.TYPES.NVarChar, value);
       request.on('row', (columns: { metadata: { colName: string }; value: unknown }[]) =>
         rows.push(Object.fromEntries(columns.map(({ metadata, value }) => [metadata.colName, value]))),
       );
       connection.execSql(request);
     }),
 });
+
+const tediousConnection = ({ server, port, user, password, database, options }: mssql.config) =>
+  new tedious.Connection({
+    server,
+    authentication: { type: 'default', options: { userName: user!, password: password! } },
+    options: { ...options, port: port!, database: database!, rowCollectionOnRequestCompletion: false },
+  } as never);
 
 const libraries: Readonly<Record<string, (config: mssql.config) => Promise<Library>>> = {
   async knex({ server: host, port, user, password, database, options }) {
@@ -66,12 +76,46 @@ const libraries: Readonly<Record<string, (config: mssql.config) => Promise<Libra
       close: () => source.destroy(),
     };
   },
-  async tedious({ server, port, user, password, database, options }) {
-    const connection = new Connection({
-      server,
-      authentication: { type: 'default', options: { userName: user!, password: password! } },
-      options: { ...options, port: port!, database: database!, rowCollectionOnRequestCompletion: false },
+  async kysely(config) {
+    const db = new Kysely<{ 'dbo.Orders': { Id: string } }>({
+      dialect: new MssqlDialect({
+        tarn: { ...tarn, options: { min: 0, max: 2 } },
+        tedious: { ...tedious, connectionFactory: () => tediousConnection(config) },
+      } as never),
+    });
+    return {
+      root: db,
+      inTransaction: (work) =>
+        db
+          .transaction()
+          .execute((trx) => work((Id) => trx.insertInto('dbo.Orders').values({ Id }).execute(), trx)),
+      close: () => db.destroy(),
+    };
+  },
+  async sequelize({ server: host, port, user: username, password, database, options }) {
+    const sequelize = new Sequelize({
+      dialect: 'mssql',
+      ...{ host, port, username, password, database },
+      dialectOptions: { options: { encrypt: options?.encrypt ?? false, trustServerCertificate: true } },
+      pool: { min: 0, max: 2 },
+      logging: false,
     } as never);
+    const Order = sequelize.define(
+      'Order',
+      { Id: { type: DataTypes.STRING(50), primaryKey: true } },
+      { tableName: 'Orders', schema: 'dbo', timestamps: false },
+    );
+    return {
+      root: sequelize,
+      inTransaction: (work) =>
+        sequelize.transaction((transaction) =>
+          work((Id) => Order.create({ Id }, { transaction }), transaction),
+        ),
+      close: () => sequelize.close(),
+    };
+  },
+  async tedious(config) {
+    const connection = tediousConnection(config);
     const done = (call: (callback: (error?: Error | null) => void) => void) =>
       new Promise<void>((resolve, reject) => call((error) => (error ? reject(error) : resolve())));
     await done((callback) => connection.connect(callback));
@@ -138,7 +182,9 @@ describeOnServer(`callers’ transactions of other libraries (${serverVariable})
             });
           })
           .catch(() => {}); // Some servers have ended it with the error.
+        let ended: unknown;
         await library.inTransaction(async (insert, transaction) => {
+          ended = transaction;
           await insert(`${name} committed`);
           await Promise.all([
             queue.enqueue([letter], transaction),
@@ -158,6 +204,10 @@ describeOnServer(`callers’ transactions of other libraries (${serverVariable})
         ).rejects.toThrow('changed my mind');
         await expect(queue.enqueue([message('stray')], library.root)).rejects.toMatchObject({
           code: 'TRANSACTION_NOT_OPEN',
+        });
+        await expect(queue.enqueue([message('stray')], ended)).rejects.toMatchObject({
+          // Kysely does not tell that a transaction has ended, but refuses to use it.
+          code: name === 'kysely' ? 'DATABASE_ERROR' : 'TRANSACTION_NOT_OPEN',
         });
         expect((await queue.statistics()).ready).toBe(before.ready + 3);
         expect(await orders()).toContain(`${name} committed`);
