@@ -33,6 +33,7 @@ export class TcpProxy {
   readonly #target: { readonly host: string; readonly port: number };
   readonly #links = new Set<Link>();
   readonly #strikes: Strike[] = [];
+  readonly #watches: { readonly words: Buffer; readonly seen: () => void }[] = [];
   #refusing = false;
   #stalled = false;
 
@@ -55,6 +56,13 @@ export class TcpProxy {
       // TDS writes the names of procedures in UTF-16.
       const bytes = typeof words === 'string' ? Buffer.from(words, 'utf16le') : words;
       this.#strikes.push({ words: bytes, how, when, struck });
+    });
+  }
+
+  /** Resolves when a request that holds the words has been passed on. */
+  seen(words: string): Promise<void> {
+    return new Promise((seen) => {
+      this.#watches.push({ words: Buffer.from(words, 'utf16le'), seen });
     });
   }
 
@@ -126,6 +134,8 @@ export class TcpProxy {
     }
     if (strike !== null) link.awaiting = strike;
     link.server.write(chunk);
+    const watch = this.#watches.findIndex(({ words }) => chunk.includes(words));
+    if (watch !== -1) this.#watches.splice(watch, 1)[0]!.seen();
   }
 
   #onAnswer(link: Link, chunk: Buffer): void {

@@ -28,7 +28,17 @@ Func<Task<Enqueued>> placeOrder = way switch
     "efcore" => PlaceWithEfCoreAsync,
     _ => throw new ArgumentException($"unknown way '{way}'"),
 };
-var enqueued = await Retries.RunAsync(placeOrder, stop.Token);
+Enqueued enqueued;
+try
+{
+    enqueued = await Retries.RunAsync(placeOrder, stop.Token);
+}
+catch (Exception) when (stop.IsCancellationRequested)
+{
+    // Rolled back, unless its commit has reached the server. To place the order again stores nothing twice.
+    Console.Error.WriteLine("cancelled; place the order again to be sure that it is stored");
+    return 130;
+}
 await Waker.WakeAsync("acme", stop.Token);
 Console.WriteLine(JsonSerializer.Serialize(new { messageId = enqueued.Id, duplicate = enqueued.Duplicate }));
 return 0;

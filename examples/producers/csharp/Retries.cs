@@ -21,6 +21,7 @@ public static class Retries
             }
             catch (Exception error) when (attempt < Tries && IsWorthAnotherTry(error) && !cancellation.IsCancellationRequested)
             {
+                await Console.Error.WriteLineAsync($"trying again after an error: {error.GetBaseException().Message}");
                 var milliseconds = 200 * (1 << attempt) * (0.5 + Random.Shared.NextDouble() / 2);
                 await Task.Delay(TimeSpan.FromMilliseconds(milliseconds), cancellation);
             }
@@ -29,8 +30,9 @@ public static class Retries
 
     private static bool IsWorthAnotherTry(Exception error) => error switch
     {
-        // 1205: a deadlock. 1222: a lock timeout. Class 20 and above: the connection is lost. -2: a timeout.
-        SqlException sql => sql.IsTransient || sql.Number is 1205 or 1222 or -2 || sql.Class >= 20,
+        // 1205: a deadlock. 1222: a lock timeout. 2627: another producer has just placed the same order, and the repetition finds it.
+        // Class 20 and above: the connection is lost. -2: a timeout.
+        SqlException sql => sql.IsTransient || sql.Number is 1205 or 1222 or 2627 or -2 || sql.Class >= 20,
         DbUpdateException { InnerException: { } inner } => IsWorthAnotherTry(inner),
         InvalidOperationException { InnerException: SqlException inner } => IsWorthAnotherTry(inner),
         _ => false,
