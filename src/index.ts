@@ -11,6 +11,7 @@ export type {
   LeasedElsewhere,
   LeaseRecord,
   LeaseRef,
+  ListLeases,
 } from './engine/lease-store.ts';
 export {
   type ClaimedMessage,

@@ -218,16 +218,32 @@ IF @Released = 0 AND @Again = 1
   SET @Released = 1;
 SELECT @Released AS Released;
 GO
--- Lists every lease of this database, by name. Held is 1 if the lease has an owner and has not expired.
+-- Lists the leases of this database, by name: all of them, or the one with a name, or at most @Limit of those after a name,
+-- with @Owned = 1 only those that have an owner. Held is 1 if the lease has an owner and has not expired.
 IF OBJECT_ID(N'[$(Schema)].[Lease_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_List]
+  @Name nvarchar(200) = NULL,
+  @After nvarchar(200) = NULL,
+  @Limit int = 2147483647,
+  @Owned bit = 0
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
-SELECT Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context,
+IF @Name IS NOT NULL
+BEGIN
+  SELECT Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context,
+    CAST(CASE WHEN Owner IS NOT NULL AND ExpiresUtc > @Now THEN 1 ELSE 0 END AS bit) AS Held
+  FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = HASHBYTES('SHA2_256', @Name);
+  RETURN;
+END;
+-- Names that differ only in trailing blanks are equal in T-SQL; their lengths tell them apart.
+SELECT TOP (@Limit) Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context,
   CAST(CASE WHEN Owner IS NOT NULL AND ExpiresUtc > @Now THEN 1 ELSE 0 END AS bit) AS Held
-FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) ORDER BY Name;
+FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED)
+WHERE (@After IS NULL OR Name > @After OR (Name = @After AND DATALENGTH(Name) > DATALENGTH(@After)))
+  AND (@Owned = 0 OR Owner IS NOT NULL)
+ORDER BY Name, DATALENGTH(Name);
 GO

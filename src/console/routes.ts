@@ -5,6 +5,7 @@ import { auditRoutes } from './routes/audit.ts';
 import { doctorRoutes } from './routes/doctor.ts';
 import { errorRoutes } from './routes/errors.ts';
 import { fleetRoutes } from './routes/fleet.ts';
+import { leaseRoutes } from './routes/leases.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
@@ -27,5 +28,6 @@ export const apiRoutes: readonly Route[] = [
   ...operationRoutes,
   ...auditRoutes,
   ...fleetRoutes,
+  ...leaseRoutes,
   ...doctorRoutes,
 ];

@@ -1,6 +1,7 @@
 /** What the console keeps of the registry for a moment, so that a hundred open pages cost no more than one. */
 import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
+import { type LeaseHosts, leaseHosts, mostRead } from './fleet/lease-hosts.ts';
 import { readTenantRows } from './tenants/read-rows.ts';
 import { type TenantRow, tenantRow } from './tenants/tenant-row.ts';
 
@@ -13,6 +14,8 @@ export interface Snapshot<Value> {
 export interface Snapshots {
   readonly fleet: SharedRead<FleetSummary>;
   readonly tenants: SharedRead<readonly TenantRow[]>;
+  /** Of the registry's leases. */
+  readonly leases: SharedRead<LeaseHosts>;
   /** The registry's now. It reads the registry at most once a minute. */
   now(): Promise<Date>;
   /**
@@ -52,6 +55,14 @@ export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
     },
     { leastMs: 3_000 },
   );
+  const leases = new SharedRead<LeaseHosts>(
+    async () => {
+      const asOf = await now();
+      const rows = await multiOutbox.leases().list({ owned: true, limit: mostRead + 1 });
+      return { asOf, value: leaseHosts(rows) };
+    },
+    { leastMs: 5_000 },
+  );
   const changed = (rows: readonly TenantRow[]) => {
     fleet.forget();
     const byId = new Map(rows.map((row) => [row.id, row]));
@@ -64,6 +75,7 @@ export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
   return {
     fleet,
     tenants,
+    leases,
     now,
     changed,
     async changedTenant(tenantId) {

@@ -39,6 +39,18 @@ export interface LeaseRecord {
  */
 export const longestLeaseMs = 86_400_000;
 
+/** Which leases are listed. Default: every lease that was ever taken. */
+export interface ListLeases {
+  /** Only this one; compared exactly. */
+  readonly name?: string;
+  /** Only those whose names come after this one: the last of the page before. */
+  readonly after?: string;
+  /** At most so many, a whole number from 1. */
+  readonly limit?: number;
+  /** Only those that have an owner, also when the lease has run out. */
+  readonly owned?: boolean;
+}
+
 export interface AcquireLease {
   /** 1 to 200 characters. */
   readonly name: string;
@@ -84,6 +96,6 @@ export interface LeaseStore {
   renew(lease: LeaseRef, durationMs: number): Promise<RenewResult>;
   /** Releases the lease. Returns false, without an error, when this owner no longer had it (L4). */
   release(lease: LeaseRef): Promise<boolean>;
-  /** Lists every lease row of this database, sorted by name. */
-  list(): Promise<LeaseRecord[]>;
+  /** Lists lease rows of this database, sorted by name. With `name`, the other conditions do not count. */
+  list(query?: ListLeases): Promise<LeaseRecord[]>;
 }

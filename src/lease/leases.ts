@@ -5,11 +5,12 @@ import {
   type LeasedElsewhere,
   type LeaseRecord,
   type LeaseStore,
+  type ListLeases,
   longestLeaseMs,
 } from '../engine/lease-store.ts';
 import { isPlanLease } from '../engine/plan-range.ts';
 import { functionOf, MultiOutboxError, shownName, shownValue } from '../errors.ts';
-import { isOneLine, type NamesOf, optionsOf, signalOf } from '../options.ts';
+import { booleanOf, isOneLine, type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { HeldLease, type Lease } from './lease.ts';
@@ -56,8 +57,12 @@ export interface Leases {
     options: LeaseOptions,
     work: (lease: Lease) => Promise<Result> | Result,
   ): Promise<UnderLease<Result>>;
-  /** Lists every lease that was ever taken in this database, the system's own included, sorted by name. */
-  list(): Promise<LeaseRecord[]>;
+  /**
+   * Lists the leases that were ever taken in this database, the system's own included, sorted by name. They are never
+   * removed, so there may be many: `limit` and `after` read them in pages.
+   * @throws INVALID_ARGUMENT
+   */
+  list(query?: ListLeases): Promise<LeaseRecord[]>;
   /**
    * For operators: frees a lease, whichever owner has it. Returns the lease as it was, or null when it was
    * free. The holder notices at its next renewal, at the latest after a third of the lease's duration; then
@@ -66,6 +71,11 @@ export interface Leases {
    */
   release(name: string, options?: ReleaseOptions): Promise<LeaseRecord | null>;
 }
+
+/** The most leases of a page. */
+const mostListed = 10_000;
+/** Of the name of a lease, in characters. */
+const longestName = 200;
 
 export interface ReleaseOptions {
   /** Who acts, for the record of acts: at most 200 characters. Default: the option `actor` of `createMultiOutbox`. */
@@ -149,10 +159,13 @@ export function createLeases(access: LeasesAccess): Leases {
         await lease.release();
       }
     },
-    list: () => use((store) => store.list()),
+    async list(query = {}) {
+      const checked = checkedQuery(query);
+      return use((store) => listed(store, checked));
+    },
     release: (name) =>
       use(async (store) => {
-        const found = (await store.list()).find((record) => record.name === name);
+        const [found] = await listed(store, { name });
         if (found === undefined || found.owner === null || found.acquisitionId === null) return null;
         const { owner, fence, acquisitionId } = found;
         return (await store.release({ name, owner, fence, acquisitionId })) ? found : null;
@@ -169,7 +182,8 @@ function checkedRequest(name: string, options: LeaseOptions, instance: string): 
       `The lease ${typeof name === 'string' ? `'${shownName(name)}'` : shownValue(name)} cannot be taken: ${problem}.`,
     );
   };
-  if (!isOneLine(name, 200)) refuse('its name must be 1 to 200 characters, without control characters');
+  if (!isOneLine(name, longestName))
+    refuse('its name must be 1 to 200 characters, without control characters');
   if (isPlanLease(name) || name === 'directory' || name.startsWith('queue:')) {
     refuse('this name is reserved for the system; choose another');
   }
@@ -182,6 +196,38 @@ function checkedRequest(name: string, options: LeaseOptions, instance: string): 
     return refuse('durationMs must be a duration from 100ms to 1d, such as 30s');
   }
   return { name, owner, durationMs, context };
+}
+
+/** A database would cut a name that is longer than any, or replace what is no character, and so find another lease. */
+async function listed(store: LeaseStore, query: ListLeases): Promise<LeaseRecord[]> {
+  const { name } = query;
+  if (name !== undefined && !(name.length <= longestName && name.isWellFormed())) return [];
+  return store.list(query);
+}
+
+const queryNames: NamesOf<ListLeases> = { name: true, after: true, limit: true, owned: true };
+
+/** @throws INVALID_ARGUMENT */
+function checkedQuery(given: ListLeases): ListLeases {
+  const call = 'leases.list';
+  const { name, after, limit, owned } = optionsOf(call, given, queryNames);
+  const refuse = (option: string, rule: string, value: unknown) => {
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `${call}: '${option}' must be ${rule}, got ${shownValue(value)}.`,
+    );
+  };
+  for (const [option, value] of Object.entries({ name, after }))
+    if (value !== undefined && typeof value !== 'string') refuse(option, 'the name of a lease', value);
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1 && limit <= mostListed))
+    refuse('limit', `a whole number from 1 to ${mostListed}`, limit);
+  booleanOf(call, 'owned', owned);
+  return {
+    ...(name !== undefined && { name }),
+    ...(after !== undefined && { after }),
+    ...(limit !== undefined && { limit }),
+    ...(owned !== undefined && { owned }),
+  };
 }
 
 function assertNotAborted(name: string, signal: AbortSignal | undefined): void {

@@ -226,6 +226,50 @@ export function leaseStoreSuite(scene: Scene): void {
       expect(listed).toEqual([...names].sort());
     });
 
+    test('L1: a page of leases begins behind a name, has at most so many, and only those with an owner if asked', async () => {
+      const { leases } = await open();
+      // Names that differ in case, in trailing blanks or by a character of two code units are names of their own.
+      const names = ['p', 'p ', 'p1', 'p2', 'P', 'pé', 'p\u{1f600}'];
+      for (const name of names) await acquired(leases, { name });
+      await leases.release(await acquired(leases, { name: 'p1' }));
+      const all = await leases.list();
+      const named = (rows: readonly { readonly name: string }[]) => rows.map(({ name }) => name);
+      expect(named(all)).toEqual(expect.arrayContaining(names));
+
+      for (const owned of [false, true]) {
+        const wanted = owned ? all.filter(({ owner }) => owner !== null) : all;
+        const read: typeof all = [];
+        for (;;) {
+          const after = read.at(-1)?.name;
+          const page = await leases.list({ limit: 2, owned, ...(after !== undefined && { after }) });
+          expect(page.length).toBeLessThanOrEqual(2);
+          read.push(...page);
+          if (page.length < 2) break;
+        }
+        expect(read).toEqual(wanted);
+      }
+      expect(named(await leases.list({ limit: 1 }))).toEqual(named(all.slice(0, 1)));
+      expect(named(await leases.list({ after: 'p', limit: 1 }))).toEqual(['p ']);
+    });
+
+    test('L1: a lease that runs out keeps its owner in the list until somebody releases or takes it', async () => {
+      const { leases } = await open();
+      await acquired(leases, { name: 'short', durationMs: 100 });
+      await runsOut(leases, 'short');
+      expect((await leases.list({ owned: true })).find(({ name }) => name === 'short')).toMatchObject({
+        owner: wanted.owner,
+        held: false,
+      });
+    });
+
+    test('L1: one lease is found by its exact name', async () => {
+      const { leases } = await open();
+      for (const name of ['job', 'Job', 'job ', 'jöb']) await acquired(leases, { name });
+      for (const name of ['job', 'Job', 'job ', 'jöb'])
+        expect(await leases.list({ name })).toMatchObject([{ name, held: true }]);
+      for (const name of ['JOB', 'job  ', 'jo', '']) expect(await leases.list({ name })).toEqual([]);
+    });
+
     test('L1: names, owners and contexts come back as they are, at any length allowed', async () => {
       const { leases } = await open();
       for (const character of ['x', 'é', '😀', '"']) {

@@ -177,6 +177,42 @@ describe.each([
     await expect(one.withLease(name, options, () => {})).rejects.toMatchObject(refused);
   });
 
+  test('L5: leases are listed in pages, by a name, and only those that are taken', async () => {
+    const [one] = await hosts();
+    const free = (await one.acquire('a'))!;
+    const taken = (await one.acquire('b'))!;
+    await free.release();
+    const listed = async (query: object) => (await one.list(query)).map(({ name }) => name);
+    expect(await listed({ limit: 1 })).toEqual(['a']);
+    expect(await listed({ limit: 1, after: 'a' })).toEqual(['b']);
+    expect(await listed({ owned: true })).toEqual(['b']);
+    expect(await listed({ name: 'a' })).toEqual(['a']);
+    await taken.release();
+    for (const wrong of [
+      { limit: 0 },
+      { limit: 1.5 },
+      { limit: 10_001 },
+      { after: 7 },
+      { name: null },
+      { owned: 1 },
+    ])
+      await expect(one.list(wrong as never)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/^leases.list: '(limit|after|name|owned)' must be/),
+      });
+  });
+
+  test('L5: a name that no lease can have finds, and releases, none', async () => {
+    const [one, other] = await hosts();
+    const [long, replaced] = ['x'.repeat(200), 'a\ufffdb'];
+    const held = [(await one.acquire(long))!, (await one.acquire(replaced))!];
+    for (const name of [`${long}x`, 'a\ud800b']) {
+      expect(await other.list({ name })).toEqual([]);
+      expect(await other.release(name)).toBeNull();
+    }
+    for (const lease of held) expect(await lease.release()).toBe(true);
+  });
+
   test('L5: names and contexts have a maximum length', async () => {
     const [one] = await hosts();
     const refused = (message: RegExp) => ({

@@ -23,7 +23,7 @@ export function leasesReleaseCommand(leases: Command, run: Runner): void {
         const changed = options.yes === true;
         const lease = changed
           ? await leasesHere.release(name)
-          : ((await leasesHere.list()).find((one) => one.name === name && one.owner !== null) ?? null);
+          : ((await leasesHere.list({ name })).find(({ owner }) => owner !== null) ?? null);
         await session.show({ tenantId: tenantId ?? null, name, changed, lease }, () => {
           if (lease === null)
             return `No owner holds a lease named '${name}' here; 'leases list' shows the leases.`;

@@ -1,17 +1,12 @@
-/** What belongs to the fleet and not to one tenant: topics, plans, leases, settings. */
-import * as v from 'valibot';
+/** What belongs to the fleet and not to one tenant: topics, plans, settings. */
 import packageJson from '../../../package.json' with { type: 'json' };
-import type { LeaseRecord } from '../../engine/lease-store.ts';
 import type { SettingInForce } from '../../settings/in-force.ts';
 import { json } from '../answer.ts';
 import { type LastPlan, lastPlanOf } from '../fleet/last-plan.ts';
 import { planLateMs } from '../fleet/plan-late.ts';
-import { text } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
 import { type NextTenants, nextTenants } from '../tenants/next-plan.ts';
 import { type Topics, topicsOf } from '../tenants/topics.ts';
-
-export type { LeaseRecord };
 
 export interface Plans extends NextTenants {
   readonly lastPlan: LastPlan | null;
@@ -35,8 +30,6 @@ function withoutSecretNames(setting: SettingInForce): SettingInForce {
     ? { ...setting, value: Object.keys(value as object) }
     : setting;
 }
-
-const leaseName = v.pipe(text(200), v.minLength(1));
 
 export const fleetRoutes: readonly Route[] = [
   route({
@@ -66,48 +59,6 @@ export const fleetRoutes: readonly Route[] = [
         settings: inForce.filter(({ option }) => option.startsWith('plan.')),
       };
       return json(plans, asOf);
-    },
-  }),
-  route({
-    name: 'leases.list',
-    method: 'GET',
-    path: '/api/leases',
-    rights: ['look'],
-    touches: 'registry',
-    async handle({ multiOutbox }) {
-      return json(await multiOutbox.leases().list());
-    },
-  }),
-  route({
-    name: 'leases.release',
-    method: 'POST',
-    path: '/api/leases/release',
-    rights: ['act'],
-    touches: 'registry',
-    parameters: v.strictObject({ name: leaseName }),
-    async handle({ multiOutbox, operator }, { name }) {
-      return json({ released: await multiOutbox.leases().release(name, { by: operator.actor }) });
-    },
-  }),
-  route({
-    name: 'tenants.leases',
-    method: 'GET',
-    path: '/api/tenants/:tenant/leases',
-    rights: ['look'],
-    touches: 'tenant',
-    async handle({ multiOutbox }, { tenant }) {
-      return json(await multiOutbox.leases(tenant).list());
-    },
-  }),
-  route({
-    name: 'tenants.release-lease',
-    method: 'POST',
-    path: '/api/tenants/:tenant/leases/release',
-    rights: ['act'],
-    touches: 'tenant',
-    parameters: v.strictObject({ name: leaseName }),
-    async handle({ multiOutbox, operator }, { tenant, name }) {
-      return json({ released: await multiOutbox.leases(tenant).release(name, { by: operator.actor }) });
     },
   }),
   route({

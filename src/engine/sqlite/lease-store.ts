@@ -7,6 +7,7 @@ import {
   type LeaseRecord,
   type LeaseRef,
   type LeaseStore,
+  type ListLeases,
   longestLeaseMs,
   type RenewResult,
 } from '../lease-store.ts';
@@ -36,8 +37,17 @@ const sql = {
   drawIn: 'UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ? WHERE Name = ?',
   last: `SELECT Owner, ${leaseTimes}, ${nowSql} AS Now FROM Leases WHERE Name = ? AND Fence = ? AND AcquisitionId = ?`,
   list: `SELECT Name, Owner, ${acceptedCount('Fence')} AS Fence, AcquisitionId, ${acceptedTime('AcquiredUtc')} AS AcquiredUtc, ${leaseTimes}, Context, ${nowSql} AS Now
-    FROM Leases ORDER BY Name`,
+    FROM Leases`,
 };
+
+/** The rows of a query, by name. */
+function listed({ name, after, limit, owned }: ListLeases): [text: string, ...values: (string | number)[]] {
+  if (name !== undefined) return [`${sql.list} WHERE Name = ?`, name];
+  const conditions = [...(after === undefined ? [] : ['Name > ?']), ...(owned ? ['Owner IS NOT NULL'] : [])];
+  const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+  // A negative limit is none.
+  return [`${sql.list}${where} ORDER BY Name LIMIT ?`, ...(after === undefined ? [] : [after]), limit ?? -1];
+}
 
 /** The columns of a lease that tell who holds it, and for how long. */
 export interface LookRow {
@@ -228,8 +238,8 @@ export class SqliteLeaseStore implements LeaseStore {
     return this.#handle.write((connection) => releaseLease(connection, lease));
   }
 
-  async list(): Promise<LeaseRecord[]> {
-    const rows = await this.#handle.look((connection) => connection.all<ListRow>(sql.list));
+  async list(query: ListLeases = {}): Promise<LeaseRecord[]> {
+    const rows = await this.#handle.look((connection) => connection.all<ListRow>(...listed(query)));
     return rows.map((row) => ({
       name: row.Name,
       owner: row.Owner,

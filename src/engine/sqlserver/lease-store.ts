@@ -5,9 +5,10 @@ import type {
   LeaseRecord,
   LeaseRef,
   LeaseStore,
+  ListLeases,
   RenewResult,
 } from '../lease-store.ts';
-import { bigint, bit, type Database, text, uuid } from './database.ts';
+import { bigint, bit, type Database, int, text, uuid } from './database.ts';
 import { wholeMs } from './text.ts';
 
 interface LeaseRow {
@@ -78,8 +79,17 @@ export class SqlServerLeaseStore implements LeaseStore {
     return rows![0]!.Released === 1;
   }
 
-  async list(): Promise<LeaseRecord[]> {
-    const [rows] = await this.#database.call('Lease_List', {}, { onLost: 'repeat' });
+  async list({ name, after, limit, owned }: ListLeases = {}): Promise<LeaseRecord[]> {
+    const [rows] = await this.#database.call(
+      'Lease_List',
+      {
+        ...(name !== undefined && { Name: [text, name] as const }),
+        ...(after !== undefined && { After: [text, after] as const }),
+        ...(limit !== undefined && { Limit: [int, limit] as const }),
+        ...(owned && { Owned: [bit, true] as const }),
+      },
+      { onLost: 'repeat' },
+    );
     return (rows as unknown as LeaseRow[]).map((row) => ({
       name: row.Name,
       owner: row.Owner,

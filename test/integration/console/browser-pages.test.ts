@@ -116,6 +116,38 @@ else
       expect(complaints).toEqual([]);
     });
 
+    test('S3, S4: of the leases those that are taken are shown, then all; what a release did stays on the screen', async () => {
+      const leases = fleet.multiOutbox.leases();
+      await leases.acquire('monthly report', { durationMs: '1h', owner: 'another host' });
+      await leases.acquire('was free', { owner: 'another host' });
+      await leases.release('was free');
+      const { page, complaints } = await browser.open(fleet.multiOutbox);
+      await pageLink(page, 'Hosts and leases').click();
+      const row = (name: string) => page.getByRole('row', { name: new RegExp(name) });
+      await row('monthly report').waitFor();
+      expect(await row('was free').count()).toBe(0);
+      const dialog = page.getByRole('dialog');
+      await row('monthly report').getByRole('button', { name: 'Release' }).click();
+      const readAgain = page.waitForResponse(async (response) => {
+        if (!response.url().includes('/api/leases?') || response.status() !== 200) return false;
+        return !(await response.text()).includes('monthly report');
+      });
+      await dialog.getByRole('button', { name: 'Release' }).click();
+      await readAgain;
+      await dialog.getByText('another host had it; it is free now.').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await row('monthly report').waitFor({ state: 'hidden' });
+      await row('nightly report').waitFor();
+      await page
+        .getByRole('navigation', { name: 'Which leases' })
+        .getByRole('link', { name: 'All', exact: true })
+        .click();
+      for (const name of ['monthly report', 'was free'])
+        await row(name).getByText('free', { exact: true }).waitFor();
+      expect(page.url()).toMatch(/\/leases\?owned=false$/);
+      expect(complaints).toEqual([]);
+    });
+
     test('S4: a number of the pulse is that of the page to which it leads, and every part has its time', async () => {
       const { page, complaints } = await browser.open(fleet.multiOutbox);
       for (const [title, tenants] of [
@@ -139,7 +171,7 @@ else
         .getByRole('link', { name: /^Due tenants/ })
         .locator('.tile-value')
         .innerText();
-      await page.getByText('nightly report held by a host that hangs, ends in').waitFor();
+      await page.getByText('a host that hangs has nightly report').waitFor();
       const began = page.getByRole('region', { name: 'Began to fail in the last 24 hours' });
       for (const topic of ['emails', 'invoices']) await began.getByRole('link', { name: topic }).waitFor();
       for (const heading of [

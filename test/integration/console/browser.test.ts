@@ -210,13 +210,13 @@ else
 
     const lookedAt = [
       ...['/', '/tenants', '/tenants/initech', '/tenants/tyrell', '/tenants/hostile'],
-      ...['/topics', '/plans', '/leases', '/about', '/operations', '/audit'],
+      ...['/topics', '/plans', '/leases?owned=false', '/about', '/operations', '/audit'],
     ];
     /** What touches tenants' databases is read after a click. */
     const clickedFor = [
       ['/errors', 'main section.group'],
       ['/tenants/hostile/messages/outbox?state=dead', 'main table'],
-      ['/tenants/initech/leases', 'main table'],
+      ['/tenants/initech/leases?owned=false', 'main table'],
     ] as const;
 
     test.each([

@@ -164,7 +164,7 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   ),
   'leases.acquire': [({ face }) => face.leases('acme').acquire('report', odd)],
   'leases.withLease': [({ face }) => face.leases().withLease('report', odd, () => {})],
-  'leases.list': 'it has no options',
+  'leases.list': [({ face }) => face.leases('acme').list(odd)],
   'leases.release': [({ face }) => face.leases('acme').release('report', odd)],
   'topic.message': 'enqueue checks the message',
   'topic.handler': [() => topic.handler(withOdd({ handle() {} }))],

@@ -257,7 +257,7 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
   ),
   'leases.acquire': () => [`l${randomUUID()}`, lease()],
   'leases.withLease': () => [`l${randomUUID()}`, lease(), nothing],
-  'leases.list': 'it has no arguments',
+  'leases.list': () => [{ after: 'a', limit: 5, owned: true }],
   'leases.release': () => ['report', { by: 'ann' }],
   'topic.message': () => [1, fields],
   'topic.handler': () => [definition],

@@ -85,6 +85,6 @@ export function watchedLeases({ caller, world }: Watched, target: string, real: 
           return `fence ${lease.fence} ${isReleased}`;
         },
       }),
-    list: () => caller.call({ target, name: 'leases list', perform: () => real.list() }),
+    list: (query) => caller.call({ target, name: 'leases list', perform: () => real.list(query) }),
   };
 }

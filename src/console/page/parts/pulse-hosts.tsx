@@ -1,6 +1,5 @@
-import type { LeaseRecord } from '../../routes/fleet.ts';
-import { counted } from '../format.ts';
-import type { Json } from '../json.ts';
+import type { LeaseHosts } from '../../routes/leases.ts';
+import { count, counted } from '../format.ts';
 import { Link } from '../location.tsx';
 import { usePolled } from '../polling.ts';
 import { Age } from './ages.tsx';
@@ -11,35 +10,37 @@ const mostShown = 3;
 
 /** One line: which hosts have leases in the registry. */
 export function PulseHosts() {
-  const leases = usePolled<Json<LeaseRecord>[]>('/api/leases', {}, { every: 10_000 });
+  const hosts = usePolled<LeaseHosts>('/api/leases-by-host', {}, { every: 10_000 });
   return (
     <div class="hosts">
-      <PolledPart polled={leases} of="the leases">
-        {(rows, asOf) => <Line rows={rows} asOf={asOf} />}
+      <PolledPart polled={hosts} of="the leases">
+        {(data, asOf) => <Line data={data} asOf={asOf} />}
       </PolledPart>
     </div>
   );
 }
 
-function Line({ rows, asOf }: { rows: readonly Json<LeaseRecord>[]; asOf: Date }) {
-  const owned = rows.filter(({ owner }) => owner !== null);
-  const expired = owned.filter(({ held }) => !held).length;
+function Line({ data, asOf }: { data: LeaseHosts; asOf: Date }) {
+  const { hosts, hostsInAll, leases, isCut, expired, oldest } = data;
+  const others = hostsInAll - Math.min(hosts.length, mostShown);
   return (
     <p>
       <Link to="/leases">Hosts and leases</Link>:{' '}
-      {owned.length === 0 && <span class="faint">no host has a lease in the registry</span>}
-      {owned.slice(0, mostShown).map(({ name, owner, held, expiresUtc }, index) => (
-        <span key={name}>
+      {hosts.length === 0 && <span class="faint">no host has a lease in the registry</span>}
+      {hosts.slice(0, mostShown).map(({ host, leases, first }, index) => (
+        <span key={host}>
           {index > 0 && '; '}
-          {name} <span class="faint">{held ? 'held by' : 'expired, of'}</span> {owner}
-          {held && (
-            <span class="faint">
-              , ends <Age utc={expiresUtc} asOf={asOf} past="ago" />
-            </span>
-          )}
+          {host} <span class="faint">has</span> {leases === 1 ? first : counted(leases, 'lease')}
         </span>
       ))}
-      {owned.length > mostShown && `; ${counted(owned.length - mostShown, 'other lease')}`}
+      {others > 0 && `; ${counted(others, 'other host')}`}
+      {oldest !== null && (
+        <span class="faint">
+          {leases === 1 ? ', taken ' : `; the oldest, ${oldest.name}, was taken `}
+          <Age utc={oldest.acquiredUtc} asOf={asOf} past="ago" />
+        </span>
+      )}
+      {isCut && <span class="faint">; these are the first {count(leases)} leases by name</span>}
       {expired > 0 && <span class="count warn"> {counted(expired, 'lease')} expired</span>}{' '}
       <PartAsOf asOf={asOf} />
     </p>

@@ -1,0 +1,87 @@
+/** S4: leases in the console: in pages, whatever their number, and by host. */
+import { ConsoleClient } from '../../support/console-requests.ts';
+import { FleetPlace } from '../../support/fleet-place.ts';
+
+const place = new FleetPlace();
+const hour = { durationMs: '1h' };
+
+/** Leases that were taken, and released but for each hundredth. */
+function addLeases(file: string, many: number): void {
+  place.connection(file).exec(
+    `WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${many})
+     INSERT INTO Leases (Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc)
+     SELECT printf('order-%06d', n), iif(n % 100 = 0, 'web-' || (n % 7) || ':1:00000000', NULL), 1,
+       '00000000-0000-4000-8000-000000000000', 1767225600000 + n, 1767225600000,
+       iif(n % 100 = 0, unixepoch() * 1000 + 3600000, NULL) FROM numbers`,
+  );
+}
+
+test.each([
+  ['registry.db', '/api/leases'],
+  ['tenants/acme.db', '/api/tenants/acme/leases'],
+])(
+  'S4: of the leases of %s a page has at most a hundred, and all pages have all of them',
+  async (file, path) => {
+    const face = await place.fleet(['acme']);
+    addLeases(file, 450);
+    const client = new ConsoleClient(face);
+    for (const [owned, wanted] of [
+      ['false', Array.from({ length: 450 }, (_, index) => `order-${String(index + 1).padStart(6, '0')}`)],
+      ['true', ['order-000100', 'order-000200', 'order-000300', 'order-000400']],
+    ] as const) {
+      const names: string[] = [];
+      let after: string | null = '';
+      do {
+        const query = new URLSearchParams({ owned, ...(after !== '' && { after }) });
+        const { json } = await client.get(`${path}?${query}`);
+        expect(json.leases.length).toBeLessThanOrEqual(100);
+        names.push(...json.leases.map(({ name }: { name: string }) => name));
+        after = json.next;
+      } while (after !== null);
+      expect(names.filter((name) => name.startsWith('order-'))).toEqual(wanted);
+    }
+  },
+);
+
+test('S4: the pulse has the hosts of the registry’s leases, in an answer of a few lines, and an act is seen at once', async () => {
+  const face = await place.fleet(['acme']);
+  addLeases('registry.db', 5_000);
+  await face.leases().acquire('nightly', { ...hour, owner: 'a host that hangs' });
+  const client = new ConsoleClient(face);
+  const { json, text } = await client.get('/api/leases-by-host');
+  expect(json).toMatchObject({ hostsInAll: 8, leases: 51, isCut: false, expired: 0 });
+  expect(json.oldest).toMatchObject({ name: 'order-000100', host: 'web-2:1' });
+  expect(json.hosts).toHaveLength(8);
+  expect(text.length).toBeLessThan(1_000);
+  expect((await client.post('/api/leases/release', { name: 'nightly' })).json.released.owner).toBe(
+    'a host that hangs',
+  );
+  expect((await client.get('/api/leases-by-host')).json).toMatchObject({ hostsInAll: 7, leases: 50 });
+});
+
+test('S4: pages that are open at the same time read the leases once', async () => {
+  const face = await place.fleet(['acme']);
+  let reads = 0;
+  const leases = () => {
+    const own = face.leases();
+    return {
+      ...own,
+      list(query: object) {
+        reads++;
+        return own.list(query);
+      },
+    };
+  };
+  const client = new ConsoleClient({ ...face, leases });
+  await Promise.all(Array.from({ length: 20 }, () => client.get('/api/leases-by-host')));
+  expect(reads).toBe(1);
+});
+
+test.each(['owned=yes', 'limit=1000', 'after=a%00b', `after=${'x'.repeat(201)}`, 'owned=true&owned=false'])(
+  'S4: the leases do not take %s',
+  async (query) => {
+    const client = new ConsoleClient(await place.fleet(['acme']));
+    expect((await client.get(`/api/leases?${query}`)).status).toBe(400);
+    expect((await client.get(`/api/tenants/acme/leases?${query}`)).status).toBe(400);
+  },
+);
