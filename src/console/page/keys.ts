@@ -20,8 +20,10 @@ export function useKeys(onHelp: () => void): void {
     let isJump = false;
     const onKey = (event: KeyboardEvent) => {
       const isTyping =
-        (event.target as HTMLElement).closest('input, textarea, select, dialog, [role=combobox]') !== null;
-      if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+        (event.target as HTMLElement).closest('input, textarea, select, [role=combobox]') !== null;
+      // While an act works, its button is disabled, and the focus is on no part of its dialog.
+      const isAsked = document.querySelector('dialog[open]') !== null;
+      if (isTyping || isAsked || event.ctrlKey || event.metaKey || event.altKey) return;
       const { key } = event;
       const jump = isJump ? jumps.get(key) : undefined;
       isJump = key === 'g';

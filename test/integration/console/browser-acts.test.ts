@@ -2,6 +2,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { browserPath, ConsoleBrowser } from '../../support/console-browser.ts';
 import { consoleFleet, markup } from '../../support/console-fleet.ts';
+import { deferred } from '../../support/deferred.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 
 if (browserPath === undefined)
@@ -107,6 +108,41 @@ else
         });
         // The browser itself logs the answer 422.
         expect(complaints.filter((each) => !each.includes('422'))).toEqual([]);
+      } finally {
+        await browser.clear();
+        await multiOutbox.close();
+      }
+    });
+
+    test('S4: the dialog of an act stays until it says what was done: neither Escape, a button nor a key leaves it', async () => {
+      const { multiOutbox } = await consoleFleet(place.folder);
+      try {
+        const { page, complaints } = await browser.open(multiOutbox);
+        await page.getByRole('heading', { level: 1, name: 'Pulse' }).waitFor();
+        await page.goto(`${page.url().replace(/\/$/, '')}/tenants/hostile`);
+        const answer = deferred();
+        await page.route('**/api/tenants/hostile/pause', async (route) => {
+          await answer.promise;
+          await route.continue();
+        });
+        const dialog = page.getByRole('dialog');
+        const pause = page.locator('main').getByRole('button', { name: 'Pause', exact: true });
+        await pause.click();
+        await page.keyboard.press('Escape');
+        await dialog.waitFor({ state: 'hidden' });
+        await pause.click();
+        await dialog.getByRole('button', { name: 'Pause', exact: true }).click();
+        await dialog.getByRole('button', { name: 'Working…' }).waitFor();
+        expect(await dialog.getByRole('button', { name: 'Leave it' }).isDisabled()).toBe(true);
+        for (const key of ['Escape', 'Escape', 'Escape', 'g', 't', '?']) await page.keyboard.press(key);
+        expect(page.url()).toMatch(/\/tenants\/hostile$/);
+        answer.resolve();
+        await dialog.getByRole('status').waitFor();
+        expect((await multiOutbox.tenants.get('hostile')).status).toBe('paused');
+        await page.keyboard.press('Escape');
+        await dialog.waitFor({ state: 'hidden' });
+        await page.locator('main').getByRole('button', { name: 'Resume', exact: true }).waitFor();
+        expect(complaints).toEqual([]);
       } finally {
         await browser.clear();
         await multiOutbox.close();

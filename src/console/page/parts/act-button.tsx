@@ -79,10 +79,11 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
     dialog.current?.showModal();
     return () => stopping.current.abort();
   }, []);
-  const progress = state.is === 'running' ? state.progress : null;
+  const isRunning = state.is === 'running';
+  const progress = isRunning ? state.progress : null;
   const isConfirmed = typed === undefined || given.trim() === typed;
   const confirm = async () => {
-    if (!isConfirmed || state.is === 'running') return;
+    if (!isConfirmed || isRunning) return;
     setState({ is: 'running', progress: null });
     try {
       const onProgress = (progress: Progress) => setState({ is: 'running', progress });
@@ -95,9 +96,10 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
     <dialog
       ref={dialog}
       aria-labelledby="act-title"
-      // Escape does not close the dialog while requests are sent: Stop ends them, and the dialog then says what was done.
-      onCancel={(event) => progress !== null && event.preventDefault()}
-      onClose={() => onClose(state.is === 'done')}
+      // The dialog stays until it says what was done; Stop ends an act of several requests before. A browser closes it
+      // at the second Escape all the same.
+      onCancel={(event) => isRunning && event.preventDefault()}
+      onClose={() => (isRunning ? dialog.current?.showModal() : onClose(state.is === 'done'))}
     >
       <h2 id="act-title">{label}</h2>
       {state.is === 'done' ? (
@@ -137,12 +139,12 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
             <button
               type="submit"
               class={typed === undefined ? 'primary' : 'danger'}
-              disabled={!isConfirmed || state.is === 'running'}
+              disabled={!isConfirmed || isRunning}
             >
-              {state.is === 'running' ? 'Working…' : label}
+              {isRunning ? 'Working…' : label}
             </button>
             {progress === null ? (
-              <button type="button" onClick={() => dialog.current?.close()}>
+              <button type="button" disabled={isRunning} onClick={() => dialog.current?.close()}>
                 Leave it
               </button>
             ) : (

@@ -12,22 +12,25 @@ export interface Chosen {
 
 /** Counts the tenants that match, and chooses them: exactly these, whatever matches later. */
 export function ChooseAll({ q, onChoose }: { q: string; onChoose: (chosen: Chosen) => void }) {
-  const [state, setState] = useState<string | null>(null);
+  const [isCounting, setIsCounting] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
   const choose = async () => {
-    setState('Counting…');
+    setIsCounting(true);
+    setProblem(null);
     try {
       onChoose(await allThatMatch(q));
-      setState(null);
     } catch (error) {
-      setState(error instanceof Error ? error.message : String(error));
+      setProblem(error instanceof Error ? error.message : String(error));
+    } finally {
+      setIsCounting(false);
     }
   };
   return (
     <>
-      <button type="button" class="quiet" onClick={choose}>
+      <button type="button" class="quiet" disabled={isCounting} onClick={choose}>
         {q.trim() === '' ? 'Choose all tenants' : 'Choose all that match'}
       </button>
-      {state !== null && <span role="status">{state}</span>}
+      {(isCounting || problem !== null) && <span role="status">{isCounting ? 'Counting…' : problem}</span>}
     </>
   );
 }
