@@ -81,7 +81,10 @@ function Groups({ q, queue, only }: GroupsProps) {
                 </span>
               )}
               {data.cut > 0 && (
-                <span class="faint"> · {counted(data.cut, 'tenant')} have more than were read</span>
+                <span class="faint">
+                  {' '}
+                  · {counted(data.cut, 'tenant')} {data.cut === 1 ? 'has' : 'have'} more than were read
+                </span>
               )}
             </span>
             <AsOf asOf={asOf} once />

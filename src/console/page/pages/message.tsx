@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { MaskedMessage, MessageContent } from '../../routes/messages.ts';
 import { act } from '../api.ts';
-import { count } from '../format.ts';
+import { count, counted } from '../format.ts';
 import { Link } from '../location.tsx';
 import { Age } from '../parts/ages.tsx';
 import { AsOf } from '../parts/as-of.tsx';
@@ -165,7 +165,7 @@ function Content({ path, bytes, content, onShow }: ContentProps) {
     return (
       <section aria-labelledby="payload">
         <h2 id="payload">Payload and headers</h2>
-        <p class="masked">•••••••• {count(bytes)} bytes</p>
+        <p class="masked">•••••••• {counted(bytes, 'byte')}</p>
         {may ? (
           <button type="button" onClick={show}>
             Show (the audit records it)

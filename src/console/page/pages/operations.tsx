@@ -5,6 +5,7 @@ import { Link } from '../location.tsx';
 import { ActButton } from '../parts/act-button.tsx';
 import { Age } from '../parts/ages.tsx';
 import { AsOf } from '../parts/as-of.tsx';
+import { conditionTexts } from '../parts/condition-texts.ts';
 import { Facts } from '../parts/facts.tsx';
 import { NextPage } from '../parts/next-page.tsx';
 import { Count } from '../parts/numbers.tsx';
@@ -95,10 +96,8 @@ function OperationTable({ operations, asOf }: { operations: readonly Operation[]
 }
 
 function wordsOf({ filter, queue, tenants }: Operation): string {
-  const words = Object.entries(filter).map(
-    ([name, value]) => `${name} ${Array.isArray(value) ? value.join(', ') : String(value)}`,
-  );
-  return `${queue}: ${words.join('; ')} in ${tenants === null ? 'all tenants' : counted(tenants.length, 'tenant')}`;
+  const where = tenants === null ? 'all tenants' : counted(tenants.length, 'tenant');
+  return `${queue} of ${where}: ${conditionTexts(filter).join('; ')}`;
 }
 
 export function OperationPage({ names }: PageProps) {

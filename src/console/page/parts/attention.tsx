@@ -39,6 +39,10 @@ export function Attention({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
 function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
   const { lastPlan, planLateMs, stored, tenants, failing, withFailingTopics, longestFailureStreak } = pulse;
   const waitsMs = ageOf(stored.oldestDueUtc, asOf);
+  const amount = (name: 'dead' | 'parked', one: string, many: string) => {
+    const isAtLeast = stored.atLeast.includes(name);
+    return `${count(stored[name], isAtLeast)} ${stored[name] === 1 && !isAtLeast ? one : many}`;
+  };
   const findings: (Finding | false)[] = [
     tenants.active > 0 &&
       (lastPlan === null || asOf.getTime() - Date.parse(lastPlan.utc) > planLateMs) && {
@@ -65,21 +69,21 @@ function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
     },
     stored.dead > 0 && {
       tone: 'bad',
-      text: `${count(stored.dead, stored.atLeast.includes('dead'))} dead messages in ${counted(pulse.withDead, 'tenant')}.`,
+      text: `${amount('dead', 'dead message', 'dead messages')} in ${counted(pulse.withDead, 'tenant')}.`,
       advice: 'See their errors',
       to: '/errors',
     },
     waitsMs !== null &&
       waitsMs > messageLateMs && {
         tone: 'warn',
-        text: `The oldest due message waits for ${duration(waitsMs)}.`,
+        text: `The oldest due message has waited for ${duration(waitsMs)}.`,
         advice: 'See where',
         to: '/tenants',
         query: { sort: 'oldest', desc: 'true' },
       },
     stored.parked > 0 && {
       tone: 'warn',
-      text: `${count(stored.parked, stored.atLeast.includes('parked'))} messages have topics without a handler.`,
+      text: `${amount('parked', 'message has a topic', 'messages have topics')} without a handler.`,
       advice: 'Deploy a handler for them; see which topics',
       to: '/topics',
     },

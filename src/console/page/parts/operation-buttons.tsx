@@ -5,6 +5,7 @@ import { act } from '../api.ts';
 import { counted } from '../format.ts';
 import { addressOf, go } from '../location.tsx';
 import { useRight } from '../rights.ts';
+import { conditionTexts } from './condition-texts.ts';
 
 interface OperationButtonsProps {
   filter: Readonly<Record<string, string>>;
@@ -37,7 +38,8 @@ const buttons = [
 
 /** Counts what matches, and leads to the operation, which begins only there. */
 export function OperationButtons({ filter, queue, tenants, q, state = 'dead' }: OperationButtonsProps) {
-  const [progress, setProgress] = useState<string | null>(null);
+  const [isCounting, setIsCounting] = useState(false);
+  const [problem, setProblem] = useState<string | null>(null);
   const may = { act: useRight('act'), destroy: useRight('destroy') };
   const offered = buttons
     .filter(({ right }) => may[right])
@@ -49,18 +51,18 @@ export function OperationButtons({ filter, queue, tenants, q, state = 'dead' }: 
   const create =
     ({ path, act: name, states }: (typeof offered)[number]) =>
     async () => {
-      setProgress('Counting…');
+      setIsCounting(true);
+      setProblem(null);
       try {
         const body = { act: name, queue, filter: { ...filter, states }, ...(tenants ? { tenants } : { q }) };
         const { operation } = await act<CreatedOperation>(path, body);
         go(addressOf(`/operations/${operation.id}`));
       } catch (error) {
-        setProgress(error instanceof Error ? error.message : String(error));
+        setProblem(error instanceof Error ? error.message : String(error));
+      } finally {
+        setIsCounting(false);
       }
     };
-  const words = Object.entries(filter).map(
-    ([name, value]) => `${name === 'errorText' ? 'error contains' : name} “${value}”`,
-  );
   if (offered.length === 0) return null;
   return (
     <p class="acts">
@@ -69,18 +71,25 @@ export function OperationButtons({ filter, queue, tenants, q, state = 'dead' }: 
           key={button.act}
           type="button"
           class={button.right === 'destroy' ? 'danger' : ''}
+          // Twice would be two operations.
+          disabled={isCounting}
           onClick={create(button)}
         >
           {button.title} {button.states.join(' or ')}…
         </button>
       ))}
       <span class="faint">
-        all such messages {words.length > 0 && `whose ${words.join(' and ')}`} of{' '}
+        all such messages {whoseText(filter)}of{' '}
         {tenants !== undefined
           ? counted(tenants.length, 'tenant')
           : `all tenants that had dead messages after their last run${q === '' ? '' : ` and match “${q}”`}`}
       </span>
-      {progress !== null && <span role="status"> {progress}</span>}
+      {(isCounting || problem !== null) && <span role="status"> {isCounting ? 'Counting…' : problem}</span>}
     </p>
   );
+}
+
+function whoseText(filter: OperationButtonsProps['filter']): string {
+  const conditions = conditionTexts(filter);
+  return conditions.length === 0 ? '' : `whose ${conditions.join(' and whose ')} `;
 }
