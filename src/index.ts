@@ -118,7 +118,14 @@ export { weighted } from './fleet/plan/strategies/weighted.ts';
 export type { Strategy } from './fleet/plan/strategy.ts';
 export type { TenantInput } from './fleet/tenants/definition.ts';
 export type { Directory, DirectoryTenant, ListedTenants } from './fleet/tenants/directory-listing.ts';
-export type { ByOperator, ChangeTenant, Tenants, WokenTenant } from './fleet/tenants/registered-tenants.ts';
+export type { OverridesChange } from './fleet/tenants/overrides.ts';
+export type {
+  ByOperator,
+  ChangeTenant,
+  Tenants,
+  TenantWithOverrides,
+  WokenTenant,
+} from './fleet/tenants/registered-tenants.ts';
 export {
   type FleetHealth,
   type FleetHealthOptions,

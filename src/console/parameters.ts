@@ -30,6 +30,13 @@ export const tenantIds = (most: number) =>
     v.array(tenantId),
     v.maxLength(most),
   );
+/** The bounds of the values are those of the library, which checks them. Null: as the fleet. */
+export const overrideParameters = {
+  batchSize: v.nullable(v.number()),
+  concurrency: v.nullable(v.number()),
+  /** Milliseconds, or text such as '5m' or 'never'. */
+  idleCeilingMs: v.nullable(v.union([v.number(), text(40)])),
+};
 export const queue = v.picklist(queueNames);
 export const messageId = v.pipe(text(200), v.minLength(1));
 export const uuid = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i));

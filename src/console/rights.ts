@@ -5,7 +5,7 @@ import { rightNames } from '../settings.ts';
  * `look`: see everything but what messages contain; errors are without numbers, ids and quoted texts, which may be parts of
  * payloads. `payload`: see a message's payload, headers and errors in full. `act`: what can be undone or repeated, such as
  * wake, pause and replay. `destroy`: what cannot be undone, such as discard and cancel; an edit needs `payload` and `destroy`.
- * `configure`: change a tenant's overrides.
+ * `configure`: change the overrides of tenants.
  */
 export const rights = rightNames;
 export type Right = (typeof rights)[number];

@@ -9,6 +9,7 @@ export function addManyTenants(registryFile: string, many: number): void {
     .map(({ name }) => String(name));
   const values = columns.map((name) => {
     if (name === 'Id') return "printf('t%06d', n)";
+    if (name === 'DatabaseName') return "printf('tenants/t%06d.db', n)";
     if (name === 'DatabaseKey' || name === 'FileId') return "'key' || n";
     if (name === 'Version') return 'Version + n';
     if (name === 'Tags') return "json_object('batch', CAST(n / 250 AS TEXT))";

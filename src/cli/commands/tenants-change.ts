@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { changeAsRead } from '../../fleet/tenants/change-as-read.ts';
 import { definitionOf } from '../../fleet/tenants/definition.ts';
 import { listArgument } from '../arguments.ts';
-import { changeAsRead } from '../change-tenant.ts';
 import { UsageError } from '../errors.ts';
 import { helpNote } from '../help-note.ts';
 import type { Runner } from '../runner.ts';

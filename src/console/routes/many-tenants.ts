@@ -5,15 +5,16 @@
 import * as v from 'valibot';
 import { isMultiOutboxError } from '../../errors.ts';
 import { inParallel } from '../../fleet/in-parallel.ts';
+import { checkedOverrides, type OverridesChange } from '../../fleet/tenants/overrides.ts';
 import { json } from '../answer.ts';
-import { tenantId, text } from '../parameters.ts';
+import { definedOf, overrideParameters, tenantId, text } from '../parameters.ts';
 import { refusalOfError } from '../responses.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
 import { type TenantActName, tenantActs } from '../tenants/acts.ts';
 import { matchingRows } from '../tenants/matching.ts';
 import { type TenantRow, tenantRow } from '../tenants/tenant-row.ts';
 
-export type { TenantActName };
+export type { OverridesChange, TenantActName };
 
 /** So many tenants are acted on by one request. */
 const mostTenants = 100;
@@ -34,11 +35,14 @@ export interface MatchingIds {
 
 export interface ActedOnTenants {
   readonly changed: number;
-  /** The tenants that have another status now, and those whose act failed, with the reason; in the order of the request. */
+  /** The tenants that the act is not for as they are now, and those of which it failed, with the reason; in the order of the request. */
   readonly left: readonly { readonly id: string; readonly code: string; readonly message: string }[];
 }
 
 type Left = ActedOnTenants['left'][number];
+type Reason = Omit<Left, 'id'>;
+
+const ids = v.pipe(v.array(tenantId), v.minLength(1), v.maxLength(mostTenants));
 
 export const manyTenantsRoutes: readonly Route[] = [
   route({
@@ -73,42 +77,95 @@ export const manyTenantsRoutes: readonly Route[] = [
     touches: 'registry',
     parameters: v.strictObject({
       act: v.picklist(Object.keys(tenantActs) as TenantActName[]),
-      ids: v.pipe(v.array(tenantId), v.minLength(1), v.maxLength(mostTenants)),
+      ids,
     }),
     tenants: ({ ids }) => ids,
     async handle(context, { act, ids }) {
       // As for the act on one, by its name.
       await context.allowed(ids, `tenants.${act}`);
-      const rows: TenantRow[] = [];
-      /** The registry does not answer: the others would only wait for it one after another. */
-      let unavailable: Omit<Left, 'id'> | null = null;
-      const results = await inParallel([...new Set(ids)], atOnce, async (id): Promise<Left | null> => {
-        if (unavailable !== null) return { id, ...unavailable };
-        try {
-          const row = await actOn(context, act, id);
-          if (row === null) return { id, code: 'TENANT_NOT_ACTIVE', message: otherStatus };
-          rows.push(row);
-          return null;
-        } catch (error) {
-          const { code, message } = refusalOfError(error);
-          if (isMultiOutboxError(error) && error.transient) unavailable = { code, message };
-          return { id, code, message };
-        }
-      });
-      context.snapshots.changed(rows);
-      const left = results.filter((result) => result !== null);
-      return json({ changed: rows.length, left } satisfies ActedOnTenants);
+      return json(await onEach(context, ids, (id) => actOn(context, act, id)));
+    },
+  }),
+  route({
+    name: 'tenants.change-many',
+    method: 'POST',
+    path: '/api/tenants-overrides',
+    rights: ['configure'],
+    touches: 'registry',
+    parameters: v.strictObject({
+      /** A value is set, null is as the fleet, and what is absent stays as it is. */
+      overrides: v.strictObject({
+        batchSize: v.optional(overrideParameters.batchSize),
+        concurrency: v.optional(overrideParameters.concurrency),
+        idleCeilingMs: v.optional(overrideParameters.idleCeilingMs),
+      }),
+      ids,
+    }),
+    tenants: ({ ids }) => ids,
+    async handle(context, { overrides, ids }) {
+      const change = definedOf(overrides);
+      // Values that are refused are refused once, and not for each tenant.
+      checkedOverrides('tenants.changeOverrides', change);
+      await context.allowed(ids, 'tenants.change');
+      return json(await onEach(context, ids, (id) => overrideOf(context, id, change)));
     },
   }),
 ];
 
-const otherStatus = 'It has another status now, and stayed.';
+/** Acts on a few tenants at once. @param act returns the tenant as it is afterwards, or why it was left alone */
+async function onEach(
+  context: RouteContext,
+  ids: readonly string[],
+  act: (tenantId: string) => Promise<TenantRow | Reason>,
+): Promise<ActedOnTenants> {
+  const rows: TenantRow[] = [];
+  /** The registry does not answer: the others would only wait for it one after another. */
+  let unavailable: Reason | null = null;
+  const results = await inParallel([...new Set(ids)], atOnce, async (id): Promise<Left | null> => {
+    if (unavailable !== null) return { id, ...unavailable };
+    try {
+      const result = await act(id);
+      if ('code' in result) return { id, ...result };
+      rows.push(result);
+      return null;
+    } catch (error) {
+      const { code, message } = refusalOfError(error);
+      if (isMultiOutboxError(error) && error.transient) unavailable = { code, message };
+      return { id, code, message };
+    }
+  });
+  context.snapshots.changed(rows);
+  return { changed: rows.length, left: results.filter((result) => result !== null) };
+}
 
-/** Returns the tenant as it is after the act; null if the act is not for tenants of its status. */
-async function actOn(context: RouteContext, name: TenantActName, id: string): Promise<TenantRow | null> {
+const otherStatus: Reason = { code: 'TENANT_NOT_ACTIVE', message: 'It has another status now.' };
+const retired: Reason = { code: 'TENANT_RETIRED', message: 'It is retired.' };
+export const oddDefinition: Reason = {
+  code: 'INVALID_TENANT',
+  message: 'Its definition in the registry cannot be read; correct that first.',
+};
+const unchanged: Reason = { code: 'TENANT_UNCHANGED', message: 'It has these values already.' };
+
+async function actOn(context: RouteContext, name: TenantActName, id: string): Promise<TenantRow | Reason> {
   const { tenants } = context.multiOutbox;
   const { status, act } = tenantActs[name];
-  if ((await tenants.get(id)).status !== status) return null;
+  if ((await tenants.get(id)).status !== status) return otherStatus;
   await act(context, id);
   return tenantRow(await tenants.get(id));
+}
+
+async function overrideOf(
+  { multiOutbox: { tenants }, operator }: RouteContext,
+  id: string,
+  change: OverridesChange,
+): Promise<TenantRow | Reason> {
+  if ((await tenants.get(id)).status === 'retired') return retired;
+  try {
+    const { changed, ...tenant } = await tenants.changeOverrides(id, change, { by: operator.actor });
+    return changed ? tenantRow(tenant) : unchanged;
+  } catch (error) {
+    // The values have been checked, so it is the rest of the tenant.
+    if (isMultiOutboxError(error, 'INVALID_TENANT')) return oddDefinition;
+    throw error;
+  }
 }

@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { definitionOf, type TenantInput } from '../../fleet/tenants/definition.ts';
-import { json } from '../answer.ts';
-import { text } from '../parameters.ts';
+import { json, Refusal } from '../answer.ts';
+import { overrideParameters } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
 import { tenantActs } from '../tenants/acts.ts';
 import { tenantRow } from '../tenants/tenant-row.ts';
-import { manyTenantsRoutes } from './many-tenants.ts';
+import { manyTenantsRoutes, oddDefinition } from './many-tenants.ts';
 
 const simpleActs = Object.entries(tenantActs).map(([name, { act }]) =>
   route({
@@ -25,14 +25,6 @@ const simpleActs = Object.entries(tenantActs).map(([name, { act }]) =>
   }),
 );
 
-/** The bounds of the values are those of the library, which checks them. Null: as the fleet. */
-const overrides = {
-  batchSize: v.nullable(v.number()),
-  concurrency: v.nullable(v.number()),
-  /** Milliseconds, or text such as '5m' or 'never'. */
-  idleCeilingMs: v.nullable(v.union([v.number(), text(40)])),
-};
-
 export const tenantActRoutes: readonly Route[] = [
   ...simpleActs,
   ...manyTenantsRoutes,
@@ -43,12 +35,14 @@ export const tenantActRoutes: readonly Route[] = [
     rights: ['configure'],
     touches: 'registry',
     parameters: v.strictObject({
-      overrides: v.strictObject(overrides),
+      overrides: v.strictObject(overrideParameters),
       /** The `version` of the tenant that the operator has seen. */
       version: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
     }),
     async handle({ multiOutbox, snapshots, operator }, { tenant: id, overrides: given, version }) {
       const record = await multiOutbox.tenants.get(id);
+      if (record.unreadable !== undefined && record.unreadable.definition.length > 0)
+        throw new Refusal(422, oddDefinition.code, oddDefinition.message);
       const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
       const tenant: TenantInput = { ...definitionOf(record), overrides: chosen };
       // A change replaces the whole definition, so it is refused when anything of it has changed since the page has shown it.

@@ -5,6 +5,7 @@ import { MultiOutboxError, propertyOf, shownValue } from '../../errors.ts';
 import type { Leases } from '../../lease/leases.ts';
 import { type NamesOf, optionsOf } from '../../options.ts';
 import { type TenantInput, tenantDefinition } from '../tenants/definition.ts';
+import { checkedOverrides } from '../tenants/overrides.ts';
 import type { ByOperator, ChangeTenant, Tenants } from '../tenants/registered-tenants.ts';
 import { type Audited, actorOf } from './audited.ts';
 
@@ -38,6 +39,22 @@ export function auditedTenants(tenants: Tenants, audited: Audited, actor: string
         { actor: actorOf(call, by, actor), act: 'tenant-change', tenantId: id, selection },
         () => tenants.change(tenant, expected),
         () => 1,
+      );
+    },
+    async changeOverrides(tenantId, change, options = {}) {
+      const call = 'tenants.changeOverrides';
+      const { by } = optionsOf(call, options, byNames);
+      const overrides = checkedOverrides(call, change);
+      if (typeof tenantId !== 'string') return tenants.changeOverrides(tenantId, overrides);
+      return audited(
+        {
+          actor: actorOf(call, by, actor),
+          act: 'tenant-change',
+          tenantId: tenantId.slice(0, 64),
+          selection: { overrides },
+        },
+        () => tenants.changeOverrides(tenantId, overrides),
+        ({ changed }) => (changed ? 1 : 0),
       );
     },
     pause: act('tenant-pause', 'tenants.pause', tenants.pause),

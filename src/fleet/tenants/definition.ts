@@ -5,7 +5,7 @@ import { nearestName } from '../../options.ts';
 import { hasFields } from '../../plain-object.ts';
 import { namedValues } from '../../queue/named-values.ts';
 import { safeParse } from '../../safe-parse.ts';
-import { parseDuration } from '../../settings.ts';
+import { overrideValues, whole } from './overrides.ts';
 import { assertReadable } from './tenant-errors.ts';
 import { tenantIdPattern } from './tenant-id.ts';
 
@@ -27,12 +27,7 @@ export interface TenantInput {
   readonly overrides?: Omit<TenantOverrides, 'idleCeilingMs'> & { readonly idleCeilingMs?: number | string };
 }
 
-// Every check has a message of its own, because the validator's messages quote the input, which may be a misplaced
-// secret.
-const whole = (min: number, max: number) => {
-  const problem = `must be a whole number from ${min} to ${max}`;
-  return v.pipe(v.number(problem), v.integer(problem), v.minValue(min, problem), v.maxValue(max, problem));
-};
+// As in ./overrides.ts, every check has a message of its own.
 const identifier = (problem: string) =>
   v.pipe(v.string(problem), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, problem));
 const fields = (issue: { readonly expected: string | null }) => {
@@ -52,9 +47,7 @@ const idProblem =
 /** Names of devices: Windows cannot create a file or a folder of such a name, whatever its extension. */
 const isFileName = (id: string) => !/^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/.test(id);
 const reservedProblem = 'must not be the name of a device on Windows, such as con, nul or com1';
-const longestCeilingMs = 365 * 86_400_000;
 const weightProblem = 'must be a number from 0.001 to 1000';
-const ceilingProblem = "must be a duration from 1ms to 365d, such as 5m, or 'never'";
 
 const tenantSchema = v.strictObject(
   {
@@ -97,21 +90,9 @@ const tenantSchema = v.strictObject(
     overrides: v.optional(
       v.strictObject(
         {
-          batchSize: v.optional(whole(1, 5_000)),
-          concurrency: v.optional(whole(1, 1_000)),
-          idleCeilingMs: v.optional(
-            v.union(
-              [
-                v.literal('never'),
-                v.pipe(
-                  v.union([v.number(), v.string()]),
-                  v.transform((input) => parseDuration(input) ?? Number.NaN),
-                  v.check((value) => value >= 1 && value <= longestCeilingMs, ceilingProblem),
-                ),
-              ],
-              ceilingProblem,
-            ),
-          ),
+          batchSize: v.optional(overrideValues.batchSize),
+          concurrency: v.optional(overrideValues.concurrency),
+          idleCeilingMs: v.optional(overrideValues.idleCeilingMs),
         },
         fields,
       ),

@@ -4,7 +4,9 @@ import type { ListTenants, Registry, TenantDefinition, TenantRecord } from '../.
 import { type TenantStatus, tenantStatuses } from '../../engine/tenant-status.ts';
 import { isMultiOutboxError, MultiOutboxError, shownValue } from '../../errors.ts';
 import { type NamesOf, optionsOf } from '../../options.ts';
+import { changeAsRead } from './change-as-read.ts';
 import { definitionOf, type TenantInput, tenantDefinition } from './definition.ts';
+import { checkedOverrides, type OverridesChange, withOverrides } from './overrides.ts';
 import { unknownTenant } from './tenant-errors.ts';
 
 /** The administration of the registry's tenants. */
@@ -17,6 +19,16 @@ export interface Tenants {
    * @throws UNKNOWN_TENANT, INVALID_TENANT, DATABASE_IN_USE, TENANT_CHANGED
    */
   change(tenant: TenantInput, options?: ChangeTenant): Promise<TenantRecord>;
+  /**
+   * Changes some of a tenant's overrides; the others, and the rest of the definition, stay, also what another caller changes
+   * at the same time. A tenant that has these values already is not written.
+   * @throws UNKNOWN_TENANT, INVALID_ARGUMENT, INVALID_TENANT; TENANT_CHANGED when a program keeps changing the tenant
+   */
+  changeOverrides(
+    tenantId: string,
+    change: OverridesChange,
+    options?: ByOperator,
+  ): Promise<TenantWithOverrides>;
   /** @throws UNKNOWN_TENANT */
   get(tenantId: string): Promise<TenantRecord>;
   /** @throws INVALID_ARGUMENT */
@@ -39,6 +51,12 @@ export interface WokenTenant extends TenantRecord {
    * is lost.
    */
   readonly inFlight: boolean;
+}
+
+/** A tenant after a change to its overrides. */
+export interface TenantWithOverrides extends TenantRecord {
+  /** Whether the call changed it: false when it had these values already. */
+  readonly changed: boolean;
 }
 
 /** Who acts, for the record of acts. */
@@ -92,6 +110,27 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Om
     );
   }
 
+  async function get(tenantId: string): Promise<TenantRecord> {
+    checkId(tenantId);
+    const { registry } = await access.ready();
+    const tenant = await registry.get(tenantId);
+    if (tenant === null) throw unknownTenant(tenantId);
+    access.remember(tenant);
+    return tenant;
+  }
+
+  async function changeOverrides(tenantId: string, given: OverridesChange): Promise<TenantWithOverrides> {
+    const wanted = checkedOverrides('tenants.changeOverrides', given);
+    let read = await get(tenantId);
+    const changed = await changeAsRead({ get, change }, read, (tenant) => {
+      read = tenant;
+      const definition = definitionOf(tenant);
+      const overrides = withOverrides(definition.overrides, wanted);
+      return isDeepStrictEqual(overrides, definition.overrides) ? null : { ...definition, overrides };
+    });
+    return { ...(changed ?? read), changed: changed !== null };
+  }
+
   async function setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord> {
     checkId(tenantId);
     const { registry } = await access.ready();
@@ -101,14 +140,8 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Om
   return {
     add,
     change,
-    async get(tenantId) {
-      checkId(tenantId);
-      const { registry } = await access.ready();
-      const tenant = await registry.get(tenantId);
-      if (tenant === null) throw unknownTenant(tenantId);
-      access.remember(tenant);
-      return tenant;
-    },
+    changeOverrides,
+    get,
     async list(query = {}) {
       checkQuery(optionsOf('tenants.list', query, queryNames));
       const { registry } = await access.ready();

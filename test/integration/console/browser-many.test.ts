@@ -171,6 +171,75 @@ else
       expect(complaints).toEqual([]);
     });
 
+    test('S3, S4: overrides of all that match are set and removed, the others stay, and what is left alone is said', async () => {
+      const face = await place.fleet(['acme']);
+      await addHostile(face, place.file('registry.db'));
+      await face.tenants.changeOverrides('acme', { concurrency: 3 });
+      addManyTenants(place.file('registry.db'), 260);
+      const { page, complaints } = await browser.open(face, { rights: ['look', 'configure'] });
+      page.setDefaultTimeout(60_000);
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await page.getByRole('heading', { level: 1, name: 'Tenants 262' }).waitFor();
+      expect(await page.getByRole('button', { name: /Wake|Pause|Resume/ }).count()).toBe(0);
+      await page.getByRole('button', { name: 'Choose all tenants' }).click();
+      await page.getByText('262 active and 0 paused chosen').waitFor();
+      await page.getByRole('button', { name: 'Overrides…' }).click();
+      const change = page.getByRole('button', { name: 'Change the overrides of 262' });
+      expect(await change.isDisabled()).toBe(true);
+      await page.getByRole('combobox', { name: 'Batch size' }).selectOption('becomes…');
+      await page.getByText('Type the value of batch size.').waitFor();
+      expect(await change.isDisabled()).toBe(true);
+      const value = page.getByRole('textbox', { name: 'Value of batch size' });
+      await value.fill('many');
+      await page.getByText('Batch size must be a whole number.').waitFor();
+      await value.fill('9999');
+      await page.getByRole('combobox', { name: 'Concurrency' }).selectOption('as the fleet');
+      expect(await violations(page)).toEqual([]);
+      const dialog = page.getByRole('dialog');
+      const confirm = dialog.getByRole('button', { name: 'Change the overrides of 262' });
+      await change.click();
+      await dialog.getByText('262 tenants (262 active, 0 paused) get new values.').waitFor();
+      await dialog.getByText('Batch size → 9999').waitFor();
+      await dialog.getByText('Concurrency → as the fleet').waitFor();
+      await dialog.getByText('it stops when you leave or close the page').waitFor();
+      expect(await violations(page)).toEqual([]);
+      // A value that is refused is refused before any tenant is changed.
+      await confirm.click();
+      await dialog.getByRole('alert').getByText('outside its bounds').waitFor();
+      expect((await face.tenants.get('acme')).overrides).toEqual({ concurrency: 3 });
+      await dialog.getByRole('button', { name: 'Leave it' }).click();
+
+      await value.fill('25');
+      await face.tenants.changeOverrides('t000001', { batchSize: 25, concurrency: null });
+      await face.tenants.remove('t000002');
+      await change.click();
+      await confirm.click();
+      await dialog
+        .getByText(
+          '260 tenants changed. 1 tenant was not changed (t000001): It has these values already. 1 tenant was not changed (t000002): It is retired.',
+        )
+        .waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await page.getByText('Choose tenants to act on them').waitFor();
+      for (const id of ['acme', 'hostile', 't000260'])
+        expect((await face.tenants.get(id)).overrides).toEqual({ batchSize: 25 });
+      expect((await face.tenants.get('t000002')).overrides).toEqual({ concurrency: 3 });
+
+      // Some of a page; and what is not named stays.
+      await page.getByRole('checkbox', { name: 'Choose acme' }).check();
+      await page.getByRole('button', { name: 'Overrides…' }).click();
+      await page.getByRole('combobox', { name: 'Idle ceiling' }).selectOption('becomes…');
+      await page.getByRole('textbox', { name: 'Value of idle ceiling' }).fill('never');
+      await page.getByRole('button', { name: 'Change the overrides of 1' }).click();
+      await dialog.getByRole('button', { name: 'Change the overrides of 1' }).click();
+      await dialog.getByText('1 tenant changed.').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      expect((await face.tenants.get('acme')).overrides).toEqual({ batchSize: 25, idleCeilingMs: 'never' });
+      expect(await page.title()).not.toBe('attacked');
+      // The browser itself logs the answer 422.
+      expect(complaints.filter((each) => !each.includes('422'))).toEqual([]);
+    });
+
     test('S4: whoever may only look has nothing to choose', async () => {
       const face = await place.fleet(['acme']);
       await addHostile(face, place.file('registry.db'));

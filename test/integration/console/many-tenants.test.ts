@@ -61,6 +61,116 @@ test.each([
   expect(await statuses(face)).toEqual({ acme: 'active' });
 });
 
+test('S3: overrides of many tenants: what is named changes, the rest stays, and what is left alone is said as it is', async () => {
+  const face = await place.fleet(['acme', 'globex', 'initech', 'odd', 'umbrella']);
+  const acme = { id: 'acme', priority: 7, tags: { region: 'eu' } };
+  await face.tenants.change({ ...acme, overrides: { batchSize: 10, concurrency: 2 } });
+  await face.tenants.change({ id: 'globex', overrides: { batchSize: 50, idleCeilingMs: 300_000 } });
+  await face.tenants.pause('initech');
+  await face.tenants.remove('umbrella');
+  place.connection('registry.db').exec("UPDATE Tenants SET Tags = '[1]' WHERE Id = 'odd'");
+  const client = new ConsoleClient(face, { authorize: () => ({ actor: 'kim' }) });
+  const ids = ['acme', 'globex', 'initech', 'odd', 'umbrella', 'nobody', 'acme'];
+  const overrides = { batchSize: 50, concurrency: null, idleCeilingMs: '5m' };
+  const changed = await client.post('/api/tenants-overrides', { overrides, ids });
+  expect(changed.json).toEqual({
+    changed: 2,
+    left: [
+      { id: 'globex', code: 'TENANT_UNCHANGED', message: 'It has these values already.' },
+      { id: 'odd', code: 'INVALID_TENANT', message: expect.stringMatching(/cannot be read/) },
+      { id: 'umbrella', code: 'TENANT_RETIRED', message: 'It is retired.' },
+      { id: 'nobody', code: 'UNKNOWN_TENANT', message: 'There is no such tenant.' },
+    ],
+  });
+  const wanted = { batchSize: 50, idleCeilingMs: 300_000 };
+  expect(await face.tenants.get('acme')).toMatchObject({ ...acme, overrides: wanted });
+  expect((await face.tenants.get('acme')).overrides).toEqual(wanted);
+  expect(await face.tenants.get('initech')).toMatchObject({ status: 'paused', overrides: wanted });
+  expect((await face.tenants.get('umbrella')).overrides).toEqual({});
+
+  // What is not named stays.
+  const one = await client.post('/api/tenants-overrides', { overrides: { batchSize: null }, ids: ['acme'] });
+  expect(one.json).toEqual({ changed: 1, left: [] });
+  expect((await face.tenants.get('acme')).overrides).toEqual({ idleCeilingMs: 300_000 });
+  const rows = (await acts(client)).filter((row: string) => row.startsWith('kim'));
+  expect(rows.sort()).toEqual([
+    'kim tenant-change acme 1',
+    'kim tenant-change acme 1',
+    'kim tenant-change globex 0',
+    'kim tenant-change initech 1',
+    'kim tenant-change odd ',
+  ]);
+});
+
+test('S3: overrides of one tenant whose definition cannot be read are refused for that reason', async () => {
+  const face = await place.fleet(['odd']);
+  place.connection('registry.db').exec("UPDATE Tenants SET Tags = '[1]' WHERE Id = 'odd'");
+  const overrides = { batchSize: 50, concurrency: null, idleCeilingMs: null };
+  const sent = await new ConsoleClient(face).post('/api/tenants/odd/overrides', { overrides, version: 1 });
+  expect(sent).toMatchObject({
+    status: 422,
+    json: { error: { code: 'INVALID_TENANT', message: expect.stringMatching(/cannot be read/) } },
+  });
+});
+
+test.each([
+  [422, { batchSize: 0 }],
+  [422, { batchSize: 5_001 }],
+  [422, { concurrency: 1.5 }],
+  [422, { idleCeilingMs: 'often' }],
+  [400, {}],
+  [400, { batchSize: '50' }],
+  [400, { database: 'other' }],
+  [400, { constructor: 1 }],
+  [400, { idleCeilingMs: 'x'.repeat(41) }],
+  [400, undefined],
+  [400, null],
+  [400, [1]],
+])('S4: overrides of many tenants answer %i to %j, and change none', async (status, overrides) => {
+  const face = await place.fleet(['acme', 'globex']);
+  const before = await face.tenants.list();
+  const client = new ConsoleClient(face);
+  const sent = await client.post('/api/tenants-overrides', { overrides, ids: ['acme', 'globex'] });
+  expect(sent.status).toBe(status);
+  expect(await face.tenants.list()).toEqual(before);
+  expect(await acts(client)).toEqual([]);
+});
+
+test.each([
+  { ids: [] },
+  { ids: Array.from({ length: 101 }, (_, number) => `t${number}`) },
+  { ids: ['ACME'] },
+  { ids: ['acme'], by: 'somebody else' },
+  { ids: ['acme'], version: 1 },
+  {},
+])('S4: overrides of many tenants do not take %j', async (request) => {
+  const face = await place.fleet(['acme']);
+  const body = { overrides: { batchSize: 5 }, ...request };
+  expect((await new ConsoleClient(face).post('/api/tenants-overrides', body)).status).toBe(400);
+  expect((await face.tenants.get('acme')).overrides).toEqual({});
+});
+
+test('S4: overrides of many tenants need the right to configure each of them', async () => {
+  const face = await place.fleet(['acme', 'globex']);
+  const asked: string[] = [];
+  const client = new ConsoleClient(face, {
+    authorize: (_request, { right, route, tenantId }) => {
+      asked.push(`${right} ${route} ${tenantId}`);
+      return tenantId === 'globex' && route === 'tenants.change' ? false : { actor: 'kim' };
+    },
+  });
+  const body = { overrides: { batchSize: 5 }, ids: ['acme', 'globex'] };
+  expect((await client.post('/api/tenants-overrides', body)).status).toBe(403);
+  expect(asked).toEqual([
+    'configure tenants.change-many null',
+    'configure tenants.change-many acme',
+    'configure tenants.change-many globex',
+    'configure tenants.change acme',
+    'configure tenants.change globex',
+  ]);
+  expect((await face.tenants.get('acme')).overrides).toEqual({});
+});
+
 test('S4: an act on many tenants asks for each of them first', async () => {
   const face = await place.fleet(['acme', 'globex']);
   const onlyAcme = new ConsoleClient(face, {

@@ -100,6 +100,7 @@ test('S4: the tables of rights in docs/console.md are those of the code', () => 
 const naming: Readonly<Record<string, (ids: readonly string[]) => string | object>> = {
   'tenants.activity': (ids) => `?ids=${ids.join(',')}`,
   'tenants.act': (ids) => ({ act: 'pause', ids }),
+  'tenants.change-many': (ids) => ({ overrides: { batchSize: 5 }, ids }),
   'doctor.check': (ids) => `?ids=${ids.join(',')}`,
   'audit.list': ([id]) => `?tenant=${id}`,
   'operations.create': (tenants) => ({ act: 'replay', queue: 'outbox', filter: { topic: 'a' }, tenants }),

@@ -133,6 +133,10 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
     ({ face }) => face.tenants.change(withOdd({ id: 'acme' })),
     ({ face }) => face.tenants.change({ id: 'acme' }, odd),
   ],
+  'face.tenants.changeOverrides': [
+    ({ face }) => face.tenants.changeOverrides('acme', withOdd({ batchSize: 5 })),
+    ({ face }) => face.tenants.changeOverrides('acme', { batchSize: 5 }, odd),
+  ],
   'face.tenants.list': [({ face }) => face.tenants.list(odd)],
   'face.tenants.get': 'an id',
   'face.tenants.wake': [({ face }) => face.tenants.wake('acme', odd)],

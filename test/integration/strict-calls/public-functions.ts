@@ -211,6 +211,11 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
   ],
   'face.tenants.add': () => [tenant()],
   'face.tenants.change': () => [{ id: 'acme', priority: 1, tags: { a: 'b' } }, { by: 'ann' }],
+  'face.tenants.changeOverrides': () => [
+    'acme',
+    { batchSize: 5, concurrency: 2, idleCeilingMs: '5m' },
+    { by: 'ann' },
+  ],
   'face.tenants.list': () => [{ status: 'active', limit: 5, after: 'a' }],
   'face.tenants.get': () => ['acme'],
   'face.tenants.pause': () => ['other', { by: 'ann' }],

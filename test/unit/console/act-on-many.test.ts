@@ -33,6 +33,20 @@ test('S4: 100,000 tenants that have another status are counted, and the first ar
   ]);
 });
 
+test('S4: tenants that are retired, unchanged or unknown are said to be, and say nothing about the next', async () => {
+  const reasons = [
+    ['TENANT_RETIRED', 'It is retired.'],
+    ['TENANT_UNCHANGED', 'It has these values already.'],
+    ['UNKNOWN_TENANT', 'There is no such tenant.'],
+    ['INVALID_TENANT', 'Its definition in the registry cannot be read; correct that first.'],
+  ] as const;
+  for (const [code, message] of reasons)
+    expect(await acted(200, (ids) => leftFor(ids, code, message))).toEqual([
+      `0 tenants woken. 200 tenants were not changed (t0, t1, t2, t3, t4 and others): ${message}`,
+      2,
+    ]);
+});
+
 test('S4: one that was left is named alone', async () => {
   const [text] = await acted(3, (ids) => ({ ...leftFor(ids.slice(2), 'FAILED', 'It failed.'), changed: 2 }));
   expect(text).toBe('2 tenants woken. 1 tenant was not changed (t2): It failed.');

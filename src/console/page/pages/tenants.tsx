@@ -8,6 +8,7 @@ import { AsOf } from '../parts/as-of.tsx';
 import { ChooseAll, type Chosen } from '../parts/choose-all.tsx';
 import { FilterBar } from '../parts/filter-bar.tsx';
 import { ManyTenantsActs } from '../parts/many-tenants-acts.tsx';
+import { ManyTenantsOverrides } from '../parts/many-tenants-overrides.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
 import { TenantTable } from '../parts/tenant-table.tsx';
 import { usePolled } from '../polling.ts';
@@ -45,8 +46,18 @@ export function TenantsPage({ place }: PageProps) {
   const [isActing, setIsActing] = useState(false);
   useNarrowed(place.query, page.data, isActing);
   const { chosen, choosing, chooseAll, clear } = useChosen(query, page.data);
-  const mayAct = useRight('act');
+  const [mayWake, mayConfigure] = [useRight('act'), useRight('configure')];
+  const mayAct = mayWake || mayConfigure;
   const hasRows = (page.data?.rows.length ?? 0) > 0;
+  const acts = {
+    chosen,
+    when: hasRows,
+    onOpen: setIsActing,
+    onDone() {
+      clear();
+      page.refresh();
+    },
+  };
   const matching = page.data?.matching ?? (q.trim() === '' ? summary.data?.total : undefined);
   return (
     <>
@@ -89,15 +100,8 @@ export function TenantsPage({ place }: PageProps) {
       {mayAct && (
         // Not within the table's part: its page may become empty, or another, while an act runs.
         <div class={hasRows ? 'bar' : undefined}>
-          <ManyTenantsActs
-            chosen={chosen}
-            when={hasRows}
-            onOpen={setIsActing}
-            onDone={() => {
-              clear();
-              page.refresh();
-            }}
-          />
+          <ManyTenantsActs {...acts} />
+          <ManyTenantsOverrides {...acts} />
           {hasRows && (
             <>
               <span class="faint">{chosenText(chosen)}</span>

@@ -14,6 +14,8 @@ const ofOneTenant: ReadonlySet<string> = new Set([
   'TENANT_NOT_ACTIVE',
   'TENANT_CHANGED',
   'UNKNOWN_TENANT',
+  'TENANT_RETIRED',
+  'TENANT_UNCHANGED',
   'INVALID_TENANT',
   'DATABASE_IN_USE',
 ]);

@@ -5,7 +5,7 @@ import { ActButton } from './act-button.tsx';
 import { actOnMany, batchSize } from './act-on-many.ts';
 import type { Chosen } from './choose-all.tsx';
 
-interface ManyTenantsActsProps {
+export interface ManyTenantsProps {
   chosen: Chosen;
   /** Whether acts are offered now; one that was begun is shown to its end. */
   when: boolean;
@@ -37,7 +37,7 @@ const words: Readonly<Record<TenantActName, Words>> = {
 };
 
 /** What can be done with many tenants without their databases. */
-export function ManyTenantsActs({ chosen, when, onDone, onOpen }: ManyTenantsActsProps) {
+export function ManyTenantsActs({ chosen, when, onDone, onOpen }: ManyTenantsProps) {
   return (
     <span class="acts">
       {Object.entries(words).map(([name, { label, of, done, effect }]) => {
@@ -57,15 +57,23 @@ export function ManyTenantsActs({ chosen, when, onDone, onOpen }: ManyTenantsAct
           >
             <p>
               {counted(ids.length, `${of} tenant`)} {ids.length === 1 ? 'is' : 'are'} {effect}.
-              {chosen.matching !== null &&
-                ` ${counted(chosen.matching.tenants, 'tenant')} matched as of ${clock(chosen.matching.asOf)}.`}
+              {matchedText(chosen)}
             </p>
-            {ids.length > batchSize && (
-              <p>This page does it, {batchSize} at a time: it stops when you leave or close the page.</p>
-            )}
+            <ByThisPage tenants={ids.length} />
           </ActButton>
         );
       })}
     </span>
   );
+}
+
+/** How many matched when all were chosen; empty for some of a page. */
+export function matchedText({ matching }: Chosen): string {
+  if (matching === null) return '';
+  return ` ${counted(matching.tenants, 'tenant')} matched as of ${clock(matching.asOf)}.`;
+}
+
+export function ByThisPage({ tenants }: { tenants: number }) {
+  if (tenants <= batchSize) return null;
+  return <p>This page does it, {batchSize} at a time: it stops when you leave or close the page.</p>;
 }

@@ -6,28 +6,21 @@ import { exactDuration } from '../format.ts';
 import type { Json } from '../json.ts';
 import { useRight } from '../rights.ts';
 import { ActButton } from './act-button.tsx';
+import { type OverrideTexts, overrideFields, overrideOf } from './override-fields.ts';
 
 interface TenantOverridesProps {
   tenant: Json<TenantDetails>;
   onDone: () => void;
 }
 
-type Texts = Readonly<Record<'batchSize' | 'concurrency' | 'idleCeilingMs', string>>;
-
-const fields: readonly { readonly name: keyof Texts; readonly title: string; readonly hint: string }[] = [
-  { name: 'batchSize', title: 'Batch size', hint: 'messages, 1 to 5,000' },
-  { name: 'concurrency', title: 'Concurrency', hint: 'handlers at once, 1 to 1,000' },
-  { name: 'idleCeilingMs', title: 'Idle ceiling', hint: 'such as 90s or 5m, or never' },
-];
-
 /** Values of a tenant that differ from those of the fleet; an empty field is as the fleet. */
 export function TenantOverrides({ tenant, onDone }: TenantOverridesProps) {
   const stored = textsOf(tenant.overrides);
   // What somebody types stays, also when the page reads the tenant again; with the version of the tenant that was seen then.
-  const [draft, setDraft] = useState<{ texts: Texts; version: number } | null>(null);
+  const [draft, setDraft] = useState<{ texts: OverrideTexts; version: number } | null>(null);
   if (!useRight('configure')) return null;
   const texts = draft?.texts ?? stored;
-  const different = fields.filter(({ name }) => texts[name].trim() !== stored[name]);
+  const different = overrideFields.filter(({ name }) => texts[name].trim() !== stored[name]);
   const run = async () => {
     const path = `/api/tenants/${encodeURIComponent(tenant.id)}/overrides`;
     const body = { overrides: valuesOf(texts), version: draft?.version ?? tenant.version };
@@ -41,7 +34,7 @@ export function TenantOverrides({ tenant, onDone }: TenantOverridesProps) {
         Overrides <span class="faint">empty: as the fleet</span>
       </h2>
       <div class="stacked">
-        {fields.map(({ name, title, hint }) => (
+        {overrideFields.map(({ name, title, hint }) => (
           <label key={name}>
             {title} <span class="faint">{hint}</span>
             <input
@@ -94,7 +87,7 @@ export function TenantOverrides({ tenant, onDone }: TenantOverridesProps) {
   );
 }
 
-function textsOf({ batchSize, concurrency, idleCeilingMs }: TenantDetails['overrides']): Texts {
+function textsOf({ batchSize, concurrency, idleCeilingMs }: TenantDetails['overrides']): OverrideTexts {
   return {
     batchSize: batchSize === undefined ? '' : String(batchSize),
     concurrency: concurrency === undefined ? '' : String(concurrency),
@@ -102,17 +95,6 @@ function textsOf({ batchSize, concurrency, idleCeilingMs }: TenantDetails['overr
   };
 }
 
-function valuesOf({ batchSize, concurrency, idleCeilingMs }: Texts) {
-  return {
-    batchSize: numberOf('Batch size', batchSize),
-    concurrency: numberOf('Concurrency', concurrency),
-    idleCeilingMs: idleCeilingMs.trim() || null,
-  };
-}
-
-function numberOf(title: string, text: string): number | null {
-  const given = text.trim();
-  if (given === '') return null;
-  if (!/^\d{1,9}$/.test(given)) throw new Error(`${title} must be a whole number.`);
-  return Number(given);
+function valuesOf(texts: OverrideTexts) {
+  return Object.fromEntries(overrideFields.map(({ name }) => [name, overrideOf(name, texts[name])]));
 }

@@ -173,6 +173,27 @@ describe('acts on tenants (S3)', () => {
     expect(JSON.stringify(second)).not.toContain('SQL_ACME');
   });
 
+  test('S3: a change to some overrides shows what was asked for, and whether it changed anything', async () => {
+    const { tenants, rows } = await administration();
+    await tenants.add({ id: 'acme' });
+    const change = { batchSize: 50, concurrency: null, idleCeilingMs: '90s' };
+    expect(await tenants.changeOverrides('acme', change, { by: 'grace' })).toMatchObject({ changed: true });
+    expect(await tenants.changeOverrides('acme', change)).toMatchObject({ changed: false });
+    await expect(tenants.changeOverrides('nobody', change)).rejects.toMatchObject({ code: 'UNKNOWN_TENANT' });
+    // What is refused as a call has no row.
+    await expect(tenants.changeOverrides('acme', {})).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await expect(tenants.changeOverrides(7 as never, change)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    const act = 'tenant-change';
+    const selection = { overrides: { batchSize: 50, concurrency: null, idleCeilingMs: 90_000 } };
+    expect(await rows()).toMatchObject([
+      { act, actor: 'grace', tenantId: 'acme', count: 1, selection },
+      { act, actor: 'ada', tenantId: 'acme', count: 0, selection },
+      { act, tenantId: 'nobody', count: null, error: expect.stringMatching(/^UNKNOWN_TENANT/) },
+    ]);
+  });
+
   test('S3: an id that no tenant can have is cut in the record', async () => {
     const { tenants, rows } = await administration();
     const id = `${'x'.repeat(63)}yz`;

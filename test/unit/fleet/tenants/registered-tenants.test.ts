@@ -75,6 +75,44 @@ describe("the administration of the registry's tenants (F1, F2)", () => {
       );
   });
 
+  test('S3: a change to some overrides leaves the rest as it is, also what somebody else changes meanwhile', async () => {
+    const { registry, tenants, remembered } = await scene();
+    await tenants.add({ id: 'acme', priority: 7, overrides: { batchSize: 50 } });
+    const changed = await tenants.changeOverrides('acme', { concurrency: 4, idleCeilingMs: '5m' });
+    const stored = { batchSize: 50, concurrency: 4, idleCeilingMs: 300_000 };
+    expect(changed).toMatchObject({ changed: true, priority: 7, overrides: stored });
+    expect(remembered.at(-1)).toEqual(await registry.get('acme'));
+
+    // Somebody else changes the tenant between the read and the write.
+    const get = registry.get.bind(registry);
+    jest.spyOn(registry, 'get').mockImplementationOnce(async (id) => {
+      const read = await get(id);
+      await tenants.change({ id: 'acme', priority: 9, overrides: { ...stored, batchSize: 60 } });
+      return read;
+    });
+    expect(await tenants.changeOverrides('acme', { concurrency: null })).toMatchObject({
+      changed: true,
+      priority: 9,
+      overrides: { batchSize: 60, idleCeilingMs: 300_000 },
+    });
+    expect((await registry.get('acme'))!.overrides).toEqual({ batchSize: 60, idleCeilingMs: 300_000 });
+  });
+
+  test('S3: a tenant that has these overrides already is not written, and the call says so', async () => {
+    const { registry, tenants } = await scene();
+    await tenants.add({ id: 'acme', overrides: { batchSize: 50 } });
+    const before = await registry.get('acme');
+    for (const change of [{ batchSize: 50 }, { concurrency: null }, { batchSize: 50, idleCeilingMs: null }])
+      expect(await tenants.changeOverrides('acme', change)).toEqual({ ...before, changed: false });
+    expect(await registry.get('acme')).toEqual(before);
+    await expect(tenants.changeOverrides('nobody', { batchSize: 1 })).rejects.toMatchObject({
+      code: 'UNKNOWN_TENANT',
+    });
+    await expect(tenants.changeOverrides('acme', { batchSize: 0 })).rejects.toMatchObject({
+      code: 'INVALID_TENANT',
+    });
+  });
+
   test('F9: an unknown tenant is an error that names its id, and nothing is stored', async () => {
     const { tenants, remembered } = await scene();
     const unknown = { code: 'UNKNOWN_TENANT', tenantId: 'nobody' };

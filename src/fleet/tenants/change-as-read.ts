@@ -1,8 +1,12 @@
 /** Changes to a tenant that keep what others change at the same time. */
-import type { TenantRecord } from '../engine/registry.ts';
-import { isMultiOutboxError } from '../errors.ts';
-import type { TenantInput } from '../fleet/tenants/definition.ts';
-import type { MultiOutbox } from '../multi-outbox.ts';
+import type { TenantRecord } from '../../engine/registry.ts';
+import { isMultiOutboxError } from '../../errors.ts';
+import type { TenantInput } from './definition.ts';
+
+interface ReadAndChange {
+  get(tenantId: string): Promise<TenantRecord>;
+  change(tenant: TenantInput, options: { readonly expectedVersion: number }): Promise<TenantRecord>;
+}
 
 /** Changes of the same tenant at once are rare, so several in a row mean that a program keeps changing it. */
 const mostReads = 5;
@@ -13,7 +17,7 @@ const mostReads = 5;
  * @throws MultiOutboxError as `tenants.get` and `tenants.change`
  */
 export async function changeAsRead<Wanted extends TenantInput | null>(
-  tenants: Pick<MultiOutbox['tenants'], 'get' | 'change'>,
+  tenants: ReadAndChange,
   read: TenantRecord,
   changeOf: (tenant: TenantRecord) => Wanted,
 ): Promise<TenantRecord | Extract<Wanted, null>> {

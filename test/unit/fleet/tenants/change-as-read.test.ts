@@ -1,7 +1,7 @@
-/** S3: what an operator changes on the command line loses nobody else's change. */
-import { changeAsRead } from '../../../src/cli/change-tenant.ts';
-import { createMultiOutbox, type MultiOutbox } from '../../../src/index.ts';
-import { SqlitePlace } from '../../support/sqlite-place.ts';
+/** S3: what an operator changes loses nobody else's change. */
+import { changeAsRead } from '../../../../src/fleet/tenants/change-as-read.ts';
+import { createMultiOutbox, type MultiOutbox } from '../../../../src/index.ts';
+import { SqlitePlace } from '../../../support/sqlite-place.ts';
 
 const place = new SqlitePlace();
 let face: MultiOutbox;
