@@ -36,9 +36,14 @@ test('every block marked to run is run: here, in readme.test.ts, or in the files
   const others = {
     bash: ['functions/contracts.test.ts'],
     console: ['troubles.test.ts'],
-    js: ['pack.test.ts', 'coming-from.test.ts', 'sqlserver/coming-from.test.ts', 'frameworks.test.ts'],
+    js: [
+      'pack.test.ts',
+      'coming-from.test.ts',
+      'sqlserver/coming-from-nservicebus.test.ts',
+      'frameworks.test.ts',
+    ],
     json: ['docs.test.ts'],
-    sql: ['sqlserver/docs.test.ts', 'sqlserver/coming-from.test.ts'],
+    sql: ['sqlserver/docs.test.ts', 'sqlserver/coming-from.test.ts', 'sqlserver/old-outboxes.ts'],
   };
   for (const [language, files] of Object.entries(others)) {
     const test = files.map((file) => readFileSync(path.join(__dirname, file), 'utf8')).join('');
