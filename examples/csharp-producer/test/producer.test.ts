@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { createMultiOutbox } from 'multi-outbox';
+import { runHandler } from 'multi-outbox/testing';
 import { orderPlaced } from '../src/handlers.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'csharp-producer-'));
@@ -29,4 +30,12 @@ test('an order that C# stored is dispatched once; the same order again stores no
   await multiOutbox.dispatch({ tenantId: 'acme' });
   assert.deepEqual(shipped, ['acme order-17']);
   await multiOutbox.close();
+});
+
+test('an order that cannot be shipped now is tried again, and so is a payload that is not an order', async () => {
+  const failing = orderPlaced(() => {
+    throw new Error('the warehouse does not answer');
+  });
+  assert.equal((await runHandler(failing, { orderId: 'order-17' })).status, 'retry');
+  assert.equal((await runHandler(failing, 'order-17')).status, 'retry');
 });

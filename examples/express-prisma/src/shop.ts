@@ -17,21 +17,34 @@ export interface Shop {
   stop(): Promise<void>;
 }
 
-/**
- * @param file the SQLite database, which is made if it is missing
- * @param ship sends an order, at least once; if it fails, it is called again later
- */
-export async function openShop(file: string, ship: (order: Order) => void | Promise<void>): Promise<Shop> {
-  const multiOutbox = createMultiOutbox({
-    tenants: [{ id: 'shop', database: file }],
-    handlers: [defineHandler({ topic: 'order.placed', handle: ({ payload }) => ship(JSON.parse(payload)) })],
-  });
-  await multiOutbox.migrate(); // makes the table Outbox, among others, beside yours
+/** Sends an order, at least once; if it fails, it is called again later. */
+export type Ship = (order: Order) => void | Promise<void>;
+
+/** Dispatches the messages of orders. */
+export const orderPlaced = (ship: Ship) =>
+  defineHandler({ topic: 'order.placed', handle: ({ payload }) => ship(JSON.parse(payload)) });
+
+/** The message of an order. */
+export const placed = (order: Order) => ({ topic: 'order.placed', payload: order, dedupKey: order.id });
+
+/** @param file the database, which has the outbox's tables already */
+export async function openPrisma(file: string): Promise<PrismaClient> {
   // The dispatcher writes to this file too. Without a timeout, a transaction fails at once while it writes.
   const adapter = new PrismaLibSql({ url: `file:${file}`, timeout: 5_000 });
   const prisma = new PrismaClient({ adapter });
   // A project of yours runs `prisma migrate deploy` here.
   await prisma.$executeRaw`CREATE TABLE IF NOT EXISTS Orders (Id TEXT NOT NULL PRIMARY KEY, Cents INTEGER NOT NULL)`;
+  return prisma;
+}
+
+/** @param file the SQLite database, which is made if it is missing */
+export async function openShop(file: string, ship: Ship): Promise<Shop> {
+  const multiOutbox = createMultiOutbox({
+    tenants: [{ id: 'shop', database: file }],
+    handlers: [orderPlaced(ship)],
+  });
+  await multiOutbox.migrate(); // makes the table Outbox, among others, beside yours
+  const prisma = await openPrisma(file);
 
   const stopping = new AbortController();
   const running = multiOutbox.run({ signal: stopping.signal });
@@ -41,8 +54,7 @@ export async function openShop(file: string, ship: (order: Order) => void | Prom
     async place(order) {
       await prisma.$transaction(async (tx) => {
         await tx.order.create({ data: order });
-        const message = { topic: 'order.placed', payload: order, dedupKey: order.id };
-        await multiOutbox.outbox('shop').enqueue(message, { transaction: tx });
+        await multiOutbox.outbox('shop').enqueue(placed(order), { transaction: tx });
       });
       await multiOutbox.wake('shop'); // dispatch now, not at the next look
     },

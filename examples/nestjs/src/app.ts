@@ -8,17 +8,18 @@ import { UsersController } from './users.controller.ts';
 @Module({})
 class AppModule {}
 
-/**
- * @param file the SQLite database, which is made if it is missing
- * @param welcome greets a user, at least once; if it fails, it is called again later
- */
-export function createApp(
-  file: string,
-  welcome: (name: string) => void | Promise<void>,
-): Promise<INestApplication> {
+/** Greets a user, at least once; if it fails, it is called again later. */
+export type Welcome = (name: string) => void | Promise<void>;
+
+/** Dispatches the messages of users who signed up. */
+export const welcomeHandler = (welcome: Welcome) =>
+  defineHandler({ topic: 'welcome', handle: ({ payload }) => welcome(payload) });
+
+/** @param file the SQLite database, which is made if it is missing */
+export function createApp(file: string, welcome: Welcome): Promise<INestApplication> {
   const outbox = MultiOutboxModule.forRoot({
     tenants: [{ id: 'shop', database: file }],
-    handlers: [defineHandler({ topic: 'welcome', handle: ({ payload }) => welcome(payload) })],
+    handlers: [welcomeHandler(welcome)],
   });
   const module: DynamicModule = {
     module: AppModule,

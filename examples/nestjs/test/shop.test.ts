@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { createApp } from '../src/app.ts';
+import { createTestOutbox } from 'multi-outbox/testing';
+import { createApp, welcomeHandler } from '../src/app.ts';
+import { Shop } from '../src/shop.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'nestjs-shop-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,4 +28,29 @@ test('a user who signs up is welcomed; a name that is taken is refused, and no m
   await bothWelcomed.promise;
   assert.deepEqual(welcomed.sort(), ['Ann', 'Bob']);
   await app.close();
+});
+
+test('the service stores a welcome for each user; one that fails is tried again when its delay is over', async () => {
+  let isDown = true;
+  const welcomed: string[] = [];
+  const handler = welcomeHandler((name) => {
+    if (isDown) throw new Error('the mail server does not answer');
+    welcomed.push(name);
+  });
+  const outbox = await createTestOutbox({ tenants: ['shop'], handlers: [handler] });
+  const shop = new Shop(outbox, outbox.database().location()!);
+  await shop.signUp('Ann');
+  await assert.rejects(shop.signUp('Ann'));
+  assert.deepEqual(
+    outbox.enqueued().map(({ topic, payload }) => [topic, payload]),
+    [['welcome', 'Ann']],
+  );
+
+  assert.equal((await outbox.drain()).counts.retried, 1);
+  isDown = false;
+  outbox.clock.advance('1h');
+  assert.equal((await outbox.drain()).counts.done, 1);
+  assert.deepEqual(welcomed, ['Ann']);
+  shop.onApplicationShutdown();
+  await outbox.close();
 });

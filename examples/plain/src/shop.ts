@@ -11,14 +11,18 @@ export interface Shop {
   stop(): Promise<void>;
 }
 
-/**
- * @param file the SQLite database, which is made if it is missing
- * @param welcome greets a user, at least once; if it fails, it is called again later
- */
-export async function openShop(file: string, welcome: (name: string) => void | Promise<void>): Promise<Shop> {
+/** Greets a user, at least once; if it fails, it is called again later. */
+export type Welcome = (name: string) => void | Promise<void>;
+
+/** Dispatches the messages of users who signed up. */
+export const welcomeHandler = (welcome: Welcome) =>
+  defineHandler({ topic: 'welcome', handle: ({ payload }) => welcome(payload) });
+
+/** @param file the SQLite database, which is made if it is missing */
+export async function openShop(file: string, welcome: Welcome): Promise<Shop> {
   const multiOutbox = createMultiOutbox({
     tenants: [{ id: 'shop', database: file }],
-    handlers: [defineHandler({ topic: 'welcome', handle: ({ payload }) => welcome(payload) })],
+    handlers: [welcomeHandler(welcome)],
   });
   await multiOutbox.migrate(); // makes the table Outbox, among others, beside yours
   const database = new DatabaseSync(file);

@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { runHandler } from 'multi-outbox/testing';
 import { createShopServer } from '../src/server.ts';
-import { openShop } from '../src/shop.ts';
+import { openShop, welcomeHandler } from '../src/shop.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'plain-shop-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,4 +34,20 @@ test('a user who signs up is welcomed; a name that is taken is refused, and no m
   server.close();
   await once(server, 'close');
   await shop.stop();
+});
+
+test('a welcome that fails is tried again', async () => {
+  let isDown = true;
+  const welcomed: string[] = [];
+  const handler = welcomeHandler((name) => {
+    if (isDown) throw new Error('the mail server does not answer');
+    welcomed.push(name);
+  });
+  const outcome = await runHandler(handler, 'Ann');
+  assert.deepEqual([outcome.status, welcomed], ['retry', []]);
+  isDown = false;
+  assert.deepEqual(
+    [await runHandler(handler, 'Ann', { attempt: 2 }), welcomed],
+    [{ status: 'done' }, ['Ann']],
+  );
 });
