@@ -1,6 +1,10 @@
-/** The functions of docs/coming-from.md for NServiceBus, run by a user's program. Needs a server; see test/support/sqlserver.ts. */
-import { writeFileSync } from 'node:fs';
-import { blockOf, UserProject } from '../../support/documents.ts';
+/** The functions of docs/coming-from.md for NServiceBus. Needs a server; see test/support/sqlserver.ts. */
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type mssql from 'mssql';
+import { createMultiOutbox, type MultiOutbox } from '../../../src/index.ts';
+import { blockOf, root } from '../../support/documents.ts';
 import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
 import { TestDatabases, tenantsSetting } from '../../support/sqlserver-databases.ts';
 import { OldOutboxes } from './old-outboxes.ts';
@@ -12,15 +16,34 @@ describeOnServer(`coming from NServiceBus (${serverVariable})`, () => {
   const databases = new TestDatabases(serverConnectionString);
   const outboxes = new OldOutboxes(databases);
   const { batch, query, stored, cancel } = outboxes;
-  let project: UserProject;
+  const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-nservicebus-'));
+  let multiOutbox: MultiOutbox;
   beforeAll(async () => {
-    project = new UserProject();
+    symlinkSync(path.join(root, 'node_modules'), path.join(folder, 'node_modules'), 'junction');
     await outboxes.create();
+    process.env[tenantsSetting] = databases.connectionString;
+    const auth = { kind: 'setting', name: tenantsSetting } as const;
+    multiOutbox = createMultiOutbox({
+      tenants: [{ id: 'shop', database: outboxes.database, auth }],
+      telemetry: { logToConsole: false },
+    });
   });
   afterAll(async () => {
-    project?.remove();
+    delete process.env[tenantsSetting];
+    rmSync(folder, { recursive: true });
+    await multiOutbox?.close();
     await databases.dispose();
   });
+
+  /** The function that a block exports. */
+  async function functionOf<Function>(block: { code: string }, name: string): Promise<Function> {
+    const file = path.join(folder, `${name}.js`);
+    writeFileSync(file, block.code);
+    return (await import(file))[name];
+  }
+  type Pool = mssql.ConnectionPool;
+  type Forth = (pool: Pool, outbox: ReturnType<MultiOutbox['outbox']>, table: string) => Promise<number>;
+  type Back = (pool: Pool, table: string) => Promise<number>;
 
   test('NServiceBus: the operations of rows that are not dispatched are moved with their delays, in one transaction with their marks; a row goes back once, with what was ended', async () => {
     const inTwoDays = new Date(Date.now() + 48 * 3_600_000).toISOString();
@@ -53,48 +76,38 @@ describeOnServer(`coming from NServiceBus (${serverVariable})`, () => {
         DispatchedAt,
       ]);
     const moved = { Topic: 'Shop.OrderPlaced', CorrelationId: '7', IsDelayed: 0 };
-    const forth = blockOf('docs/coming-from.md', 'js', 'from-nservicebus');
-    const back = blockOf('docs/coming-from.md', 'js', 'back-to-nservicebus');
-    writeFileSync(project.file('from-nservicebus.mjs'), forth.code);
-    writeFileSync(project.file('back-to-nservicebus.mjs'), back.code);
-    writeFileSync(
-      project.file('main.mjs'),
-      `import mssql from 'mssql';
-      import { createMultiOutbox } from 'multi-outbox';
-      import { moveBackToNServiceBus } from './back-to-nservicebus.mjs';
-      import { moveFromNServiceBus } from './from-nservicebus.mjs';
-      const tenants = [{ id: 'shop', database: '${outboxes.database}', auth: { kind: 'setting', name: '${tenantsSetting}' } }];
-      const multiOutbox = createMultiOutbox({ tenants, handlers: [] });
-      const config = mssql.ConnectionPool.parseConnectionString(process.env.${tenantsSetting} + ';Database=${outboxes.database}');
-      const pool = await new mssql.ConnectionPool({ ...config, requestTimeout: 120_000 }).connect(); // a busy server
-      const table = 'dbo.Shop_OutboxData';
-      const ways = {
-        forth: () => moveFromNServiceBus(pool, multiOutbox.outbox('shop'), table),
-        back: () => moveBackToNServiceBus(pool, table),
-      };
-      for (let n = 0; n < 2; n++) console.log(await ways[process.argv[2]]());
-      await pool.close();
-      await multiOutbox.close();`,
+    const forth = await functionOf<Forth>(
+      blockOf('docs/coming-from.md', 'js', 'from-nservicebus'),
+      'moveFromNServiceBus',
     );
-    project.env[tenantsSetting] = databases.connectionString;
-    const twice = async (way: 'forth' | 'back') => (await project.node('main.mjs', way)).stdout;
-    expect(await twice('forth')).toBe('4\n0\n');
+    const back = await functionOf<Back>(
+      blockOf('docs/coming-from.md', 'js', 'back-to-nservicebus'),
+      'moveBackToNServiceBus',
+    );
+    const pool = await databases.pool(outboxes.database);
+    const table = 'dbo.Shop_OutboxData';
+    const ways = {
+      forth: () => forth(pool, multiOutbox.outbox('shop'), table),
+      back: () => back(pool, table),
+    };
+    const twice = async (way: 'forth' | 'back') => [await ways[way](), await ways[way]()];
+    expect(await twice('forth')).toEqual([4, 0]);
     expect(await open()).toEqual([]);
     await expectMoved();
     await cancel('2', '3');
-    expect(await twice('back')).toBe('1\n0\n');
+    expect(await twice('back')).toEqual([1, 0]);
     expect(await open()).toEqual([['incoming 1', ['sent-1', 'sent-2'], null]]);
     // Forth once more: the messages are here now, whatever the rows of their first time here say.
-    expect(await twice('forth')).toBe('2\n0\n');
-    expect(await twice('back')).toBe('0\n0\n');
+    expect(await twice('forth')).toEqual([2, 0]);
+    expect(await twice('back')).toEqual([0, 0]);
     // And one of them back once more. Then NServiceBus dispatches it.
     await cancel('3');
-    expect(await twice('back')).toBe('1\n0\n');
+    expect(await twice('back')).toEqual([1, 0]);
     expect(await open()).toEqual([['incoming 1', ['sent-2'], null]]);
     await batch(
       `UPDATE dbo.Shop_OutboxData SET Dispatched = 1, DispatchedAt = GETUTCDATE(), Operations = N'[]' WHERE MessageId = N'incoming 1'`,
     );
-    expect(await twice('back')).toBe('0\n0\n');
+    expect(await twice('back')).toEqual([0, 0]);
 
     async function expectMoved(): Promise<void> {
       expect(await stored()).toEqual([
