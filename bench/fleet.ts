@@ -97,13 +97,14 @@ export async function withCopy<T>(
   template: string,
   overrides: TenantOverrides,
   action: (fleet: MultiOutbox, tenantId: string) => Promise<T>,
+  handlers?: Handler[],
 ): Promise<T> {
   const id = `copy-${++copies}`;
   const copy = await place.copyTenant(template, id);
   // The two are disposed in reverse order. When the action and the disposing both fail, a SuppressedError has both
   // errors.
   await using _copy = { [Symbol.asyncDispose]: () => place.removeTenant(id) };
-  await using fleet = openFleet(place);
+  await using fleet = openFleet(place, {}, handlers);
   await fleet.tenants.add({ ...copy, overrides });
   const result = await action(fleet, id);
   // The next copy may reuse this copy's database.

@@ -32,6 +32,7 @@ import { sqlServerPlaces } from './sqlserver/place.ts';
 import { stuck } from './stuck.ts';
 import { sweep } from './sweep.ts';
 import { telemetry } from './telemetry.ts';
+import { transactions } from './transactions.ts';
 
 const benchmarks: readonly Benchmark[] = [
   drain,
@@ -41,6 +42,7 @@ const benchmarks: readonly Benchmark[] = [
   memory,
   plan,
   enqueue,
+  transactions,
   purge,
   latency,
   idle,
@@ -80,7 +82,7 @@ const program = new Command('bench')
   )
   .addHelpText(
     'after',
-    ['', 'Benchmarks:', ...benchmarks.map(({ name, title }) => `  ${name.padEnd(11)}${title}`)].join('\n'),
+    ['', 'Benchmarks:', ...benchmarks.map(({ name, title }) => `  ${name.padEnd(13)}${title}`)].join('\n'),
   )
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))

@@ -58,6 +58,11 @@ export interface RawTenant {
   drain(batch: number, handle: (message: RawMessage) => void): Promise<number>;
   /** Does the same through procedures of the benchmark's own: only claim, read and settle. */
   drainMinimal?(batch: number, handle: (message: RawMessage) => void): Promise<number>;
+  /**
+   * Claims and reads as `drain` does, and handles and settles each message in a transaction of its own. Only where
+   * databases are files.
+   */
+  drainInTransactions?(batch: number, handle: (message: RawMessage) => void): Promise<number>;
   /** Stores the messages in one transaction of its own, or as part of the open transaction. */
   insert(messages: readonly RawMessage[]): Promise<void>;
   /** The connection, passed to `enqueue` as the caller's transaction after it has begun one. */

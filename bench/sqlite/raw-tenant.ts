@@ -16,6 +16,7 @@ export function openRawTenant(file: string): RawTenant {
       return database.prepare(`SELECT 1 FROM ${due} LIMIT 1`).get(Date.now()) !== undefined;
     },
     drain: async (batch, handle) => drain(database, batch, handle),
+    drainInTransactions: async (batch, handle) => drainInTransactions(database, batch, handle),
     async insert(messages) {
       statements ??= prepareInsert(database);
       const isOurs = !database.isTransaction;
@@ -48,6 +49,12 @@ function prepareInsert(database: DatabaseSync): InsertStatements {
   };
 }
 
+const claimSql = `UPDATE Outbox SET Status = 1, Attempts = Attempts + 1, ClaimFence = 1 WHERE Sequence IN (
+    SELECT Sequence FROM ${due}
+    ORDER BY DueUtc, Sequence LIMIT ? + 0)`;
+const readSql = `SELECT Sequence, MessageId AS messageId, Topic AS topic, CorrelationId, OrderingKey, EnqueuedUtc, DueUtc, Attempts,
+    Headers, Payload AS payload FROM Outbox WHERE Status = 1`;
+
 /**
  * Each step is one transaction, as in the engine: it settles the handled batch and claims the next one. It runs three
  * statements for any batch size, the fastest form tried (others: row by row, a list of sequences, UPDATE … RETURNING). With a
@@ -56,15 +63,8 @@ function prepareInsert(database: DatabaseSync): InsertStatements {
 function drain(database: DatabaseSync, batch: number, handle: (message: RawMessage) => void): number {
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
-  const claim = database.prepare(
-    `UPDATE Outbox SET Status = 1, Attempts = Attempts + 1, ClaimFence = 1 WHERE Sequence IN (
-      SELECT Sequence FROM ${due}
-      ORDER BY DueUtc, Sequence LIMIT ? + 0)`,
-  );
-  const read = database.prepare(
-    `SELECT Sequence, MessageId AS messageId, Topic AS topic, CorrelationId, OrderingKey, EnqueuedUtc, DueUtc, Attempts,
-      Headers, Payload AS payload FROM Outbox WHERE Status = 1`,
-  );
+  const claim = database.prepare(claimSql);
+  const read = database.prepare(readSql);
   const settle = database.prepare(
     'UPDATE Outbox SET Status = 2, SettledUtc = ?, ClaimFence = NULL WHERE Status = 1',
   );
@@ -81,4 +81,34 @@ function drain(database: DatabaseSync, batch: number, handle: (message: RawMessa
     total += claimed.length;
   } while (claimed.length > 0);
   return total;
+}
+
+/** A claim is one transaction, and each message another one, which handles and settles it. */
+function drainInTransactions(
+  database: DatabaseSync,
+  batch: number,
+  handle: (message: RawMessage) => void,
+): number {
+  const begin = database.prepare('BEGIN IMMEDIATE');
+  const commit = database.prepare('COMMIT');
+  const claim = database.prepare(claimSql);
+  const read = database.prepare(readSql);
+  const settle = database.prepare(
+    'UPDATE Outbox SET Status = 2, SettledUtc = ?, ClaimFence = NULL WHERE Sequence = ? AND Status = 1',
+  );
+  let total = 0;
+  for (;;) {
+    begin.run();
+    claim.run(Date.now(), batch);
+    const claimed = read.all() as unknown as (RawMessage & { readonly Sequence: number })[];
+    commit.run();
+    if (claimed.length === 0) return total;
+    for (const message of claimed) {
+      begin.run();
+      handle(message);
+      settle.run(Date.now(), message.Sequence);
+      commit.run();
+    }
+    total += claimed.length;
+  }
 }

@@ -102,6 +102,7 @@ describeBench('a quick run of all benchmarks', () => {
         'memory',
         'plan',
         'enqueue',
+        'transactions',
         'purge',
         'latency',
         'idle',
