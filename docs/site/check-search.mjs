@@ -1,16 +1,16 @@
 // Checks that the site's search finds every page: each document by its title and its text, and each page of the reference.
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inflateSync } from 'node:zlib';
+import { unzipSync } from 'node:zlib';
 
 const site = path.resolve(process.argv[2]);
 const file = path.join(site, 'assets/search.js');
 
-/** TypeDoc writes `window.searchData = "…"`: the rows and the index of Lunr, as deflated JSON in Base64. */
+/** TypeDoc writes `window.searchData = "…"`: the rows and the index of Lunr, as compressed JSON in Base64. */
 function searchData() {
   const [, data] =
     (existsSync(file) ? readFileSync(file, 'utf8') : '').match(/^window\.searchData = "([^"]*)"/) ?? [];
-  return data === undefined ? undefined : JSON.parse(inflateSync(Buffer.from(data, 'base64')).toString());
+  return data === undefined ? undefined : JSON.parse(unzipSync(Buffer.from(data, 'base64')).toString());
 }
 
 const missing = [];
