@@ -20,7 +20,9 @@ const pages = globSync('{documents,modules,classes,functions,interfaces,types,va
 }).map((page) => page.split(path.sep).join('/'));
 const rows = new Map((data?.rows ?? []).map(({ url }, nth) => [decodeURIComponent(url), nth]));
 /** A row that has text in a field has a vector of it. */
-const vectors = new Set((data?.index.fieldVectors ?? []).map(([name]) => name));
+const vectors = new Set(
+  (data?.index.fieldVectors ?? []).flatMap(([name, terms]) => (terms.length > 0 ? [name] : [])),
+);
 for (const page of pages) {
   const nth = rows.get(page);
   if (nth === undefined || !vectors.has(`name/${nth}`)) missing.push(`${page} is not found by its name`);
