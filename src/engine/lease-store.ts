@@ -41,7 +41,7 @@ export const longestLeaseMs = 86_400_000;
 
 /** Which leases are listed. Default: every lease that was ever taken. */
 export interface ListLeases {
-  /** Only this one; compared exactly. */
+  /** Only this one; compared exactly. No other option goes with it. */
   readonly name?: string;
   /** Only those whose names come after this one: the last of the page before. */
   readonly after?: string;
@@ -96,6 +96,6 @@ export interface LeaseStore {
   renew(lease: LeaseRef, durationMs: number): Promise<RenewResult>;
   /** Releases the lease. Returns false, without an error, when this owner no longer had it (L4). */
   release(lease: LeaseRef): Promise<boolean>;
-  /** Lists lease rows of this database, sorted by name. With `name`, the other conditions do not count. */
+  /** Lists lease rows of this database, sorted by name. */
   list(query?: ListLeases): Promise<LeaseRecord[]>;
 }

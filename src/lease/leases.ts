@@ -222,6 +222,11 @@ function checkedQuery(given: ListLeases): ListLeases {
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1 && limit <= mostListed))
     refuse('limit', `a whole number from 1 to ${mostListed}`, limit);
   booleanOf(call, 'owned', owned);
+  if (name !== undefined && [after, limit, owned].some((other) => other !== undefined))
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `${call}: 'name' names one lease, so it goes with no other option.`,
+    );
   return {
     ...(name !== undefined && { name }),
     ...(after !== undefined && { after }),

@@ -170,6 +170,10 @@ test('L1: leases list shows the leases of a tenant and of the registry', async (
     leases: [{ name: 'queue:outbox', fence: 1, held: false }],
   });
   expect((await folder.cli(['leases', 'list'])).stdout).toMatch(/^plan +free +1$/m);
+  expect((await folder.cli(['leases', 'list', '--limit', '1'])).stdout).toContain(
+    "There may be more: add --after 'plan'.",
+  );
+  expect((await folder.cli(['leases', 'list', '--owned'])).stdout).toBe('No lease is left to show.\n');
 });
 
 test('L5: leases release shows the holder, and releases the lease with --yes', async () => {

@@ -188,6 +188,10 @@ describe.each([
     expect(await listed({ owned: true })).toEqual(['b']);
     expect(await listed({ name: 'a' })).toEqual(['a']);
     await taken.release();
+    await expect(one.list({ name: 'a', owned: true })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: "leases.list: 'name' names one lease, so it goes with no other option.",
+    });
     for (const wrong of [
       { limit: 0 },
       { limit: 1.5 },

@@ -43,12 +43,13 @@ await Waker.WakeAsync("acme", stop.Token);
 Console.WriteLine(JsonSerializer.Serialize(new { messageId = enqueued.Id, duplicate = enqueued.Duplicate }));
 return 0;
 
-// A transaction that is disposed without its commit is rolled back.
+// A connection that is closed before the commit rolls its transaction back. The transaction is not disposed itself: if the
+// connection is lost, that throws an error of its own, which hides the one that says so.
 async Task<Enqueued> PlaceWithSqlClientAsync()
 {
     await using var connection = new SqlConnection(connectionString);
     await connection.OpenAsync(stop.Token);
-    await using var transaction = (SqlTransaction)await connection.BeginTransactionAsync(stop.Token);
+    var transaction = (SqlTransaction)await connection.BeginTransactionAsync(stop.Token);
     await using var insert = new SqlCommand(Sql.InsertOrder, connection, transaction);
     insert.Parameters.AddWithValue("@Id", orderId);
     await insert.ExecuteNonQueryAsync(stop.Token);
@@ -61,7 +62,7 @@ async Task<Enqueued> PlaceWithDapperAsync()
 {
     await using var connection = new SqlConnection(connectionString);
     await connection.OpenAsync(stop.Token);
-    await using var transaction = await connection.BeginTransactionAsync(stop.Token);
+    var transaction = await connection.BeginTransactionAsync(stop.Token);
     await connection.ExecuteAsync(new CommandDefinition(
         Sql.InsertOrder, new { Id = orderId }, transaction, cancellationToken: stop.Token));
     var stored = await transaction.EnqueueWithDapperAsync(message, stop.Token);

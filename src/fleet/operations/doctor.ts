@@ -1,6 +1,6 @@
 import { duration } from '../../duration-text.ts';
 import type { Engine, TenantDatabase } from '../../engine/engine.ts';
-import type { LeaseStore } from '../../engine/lease-store.ts';
+import type { LeaseRecord, LeaseStore } from '../../engine/lease-store.ts';
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import type { SchemaFinding } from '../../engine/schema.ts';
 import { describeError } from '../../errors.ts';
@@ -153,10 +153,18 @@ function clock(aheadMs: number, errorMs: number): Finding[] {
   return [{ severity: 'problem', kind: 'clock', message }];
 }
 
+/** Leases are never removed, so there may be many. */
+const leasesAtOnce = 1_000;
+
 /** Compares the latest renewal of a lease with `now`, the latest time that the database's clock may show. */
 async function clockSetBack(leases: LeaseStore, now: number): Promise<Finding[]> {
   let latest = Number.NEGATIVE_INFINITY;
-  for (const { renewedUtc } of await leases.list()) latest = Math.max(latest, Number(renewedUtc));
+  let page: readonly LeaseRecord[] = [];
+  do {
+    const after = page.at(-1)?.name;
+    page = await leases.list({ limit: leasesAtOnce, ...(after !== undefined && { after }) });
+    for (const { renewedUtc } of page) latest = Math.max(latest, Number(renewedUtc));
+  } while (page.length === leasesAtOnce);
   const byMs = latest - now;
   if (byMs <= clockToleranceMs) return [];
   const message = `the database's clock was set back by ${duration(byMs)} or more since a lease was last renewed; runs and plans correct due times and leases, so only check that the clock is right now`;
