@@ -48,7 +48,7 @@ export class Fleet {
     if (this.#style !== 'functions')
       for (let count = random.between(1, 3); count > 0; count--) this.#startLocal(topics);
     this.#producers = Array.from({ length: random.between(1, 2) }, (_, index) => {
-      const everyMs = random.pick([300, 1_000, 3_000]);
+      const everyMs = random.pick([300, 1_000, 3_000, 8_000]);
       const name = `app-${index + 1}`;
       return new Producer(world, { name, everyMs: world.isCrowded ? 300 : everyMs, until: troubledMs });
     });
@@ -141,7 +141,8 @@ export class Fleet {
         settings,
       );
     }
-    if (faults.strikes('host is stopped')) {
+    // An ordinary end of a host is no fault.
+    if (faults.strikes('host is stopped') || random.chance(0.03)) {
       void random.pick(living).stop();
       this.#start(topics);
     }

@@ -27,6 +27,7 @@ export function drawSettings(random: Random, registry: string): Settings {
         intervalMs: random.pick([500, 1_000]),
         strategy: random.pick(['round-robin', 'drain-first', 'priority', 'deadline', 'weighted'] as const),
         fairEvery: random.pick([2, 4]),
+        planners: random.pick([1, 1, 2, 3]),
       },
       schedule: {
         idleFloorMs: random.pick([500, 1_000]),
@@ -48,7 +49,7 @@ export function crowded(settings: Settings, random: Random): Settings {
   const strategy = random.chance(0.4) ? 'round-robin' : plan.strategy;
   return {
     ...settings,
-    plan: { ...plan, strategy, capacity: 1 },
+    plan: { ...plan, strategy, capacity: 1, planners: 1 },
     dispatch: { ...dispatch, parallelRuns: 1 },
   };
 }

@@ -34,7 +34,7 @@ export async function copyTemplates(world: World, count: number): Promise<Tenant
   databases.copyTo(registryTemplate, registryFile);
   const engine = createSqliteEngine({ registry: registryFile, synchronous: 'normal' });
   const registry = engine.openRegistry();
-  const tenants = drawTenants(random, count);
+  const tenants = drawTenants(random, count, world.mostBusy);
   for (const input of tenants) {
     const definition = tenantDefinition(input);
     const { file } = world.addTenant(definition);
@@ -47,13 +47,19 @@ export async function copyTemplates(world: World, count: number): Promise<Tenant
   return tenants;
 }
 
-export function drawTenants(random: Random, count: number): TenantInput[] {
+/** @param preferred how many every strategy prefers to the others; infinite: whatever is drawn */
+export function drawTenants(random: Random, count: number, preferred = Number.POSITIVE_INFINITY): TenantInput[] {
   return Array.from({ length: count }, (_, index): TenantInput => {
     const [priority, weight, slaSeconds] = [
       random.pick([0, 5]),
       random.pick([1, 10]),
       random.pick([null, 5]),
     ];
-    return { id: `tenant-${index + 1}`, priority, weight, slaSeconds };
+    const id = `tenant-${index + 1}`;
+    if (Number.isFinite(preferred)) {
+      const isPreferred = index < preferred;
+      return isPreferred ? { id, priority: 5, weight: 10, slaSeconds: 5 } : { id };
+    }
+    return { id, priority, weight, slaSeconds };
   });
 }

@@ -63,6 +63,8 @@ export class World {
   readonly settings: Settings;
   /** Whether more tenants are due than a plan may choose. */
   readonly isCrowded: boolean;
+  /** How many tenants applications store messages for: in some crowded histories few, whom every strategy prefers (F4). */
+  readonly mostBusy: number;
   readonly registryFile: string;
   readonly registry: RegistryModel;
   readonly transactions = new OpenTransactions();
@@ -97,6 +99,7 @@ export class World {
     const crowd = randomFor(seed, 'crowd');
     this.isCrowded = crowd.chance(1 / 3);
     this.settings = this.patient(this.isCrowded ? crowded(settings, crowd) : settings);
+    this.mostBusy = this.isCrowded && crowd.chance(1 / 2) ? 2 : Number.POSITIVE_INFINITY;
     this.registry = this.registryModel({
       databases: this.databases,
       file: this.registryFile,
@@ -111,6 +114,11 @@ export class World {
 
   get tenants(): readonly TenantModel[] {
     return [...this.#tenants.values()];
+  }
+
+  /** The tenants that applications store messages for. */
+  get busyTenants(): readonly TenantModel[] {
+    return this.tenants.slice(0, this.mostBusy);
   }
 
   tenant(id: string): TenantModel {

@@ -66,6 +66,7 @@ export class Environment {
     if (this.#registryBackup !== undefined && faults.strikes('registry is restored')) {
       databases.restore(registryFile, this.#registryBackup);
       registry.restored();
+      for (const each of this.#world.tenants) each.isRedefined = true;
       journal.note('world', 'the registry is restored');
     }
   }

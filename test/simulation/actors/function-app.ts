@@ -40,6 +40,7 @@ class Instance implements Host {
       this.terminating.abort();
       await this.member.multiOutbox.close();
     });
+    this.process.hasClosed = true;
   }
 }
 
@@ -113,10 +114,10 @@ export class FunctionApp {
 
   /** HTTP requests that store messages. The host sends the outputs of an invocation when it has ended. */
   async #requests(until: number): Promise<void> {
-    const { random, time, tenants } = this.#world;
+    const { random, time, busyTenants } = this.#world;
     while (time.now < until) {
       await pause(random.between(500, 4_000));
-      const tenantId = random.pick(tenants).id;
+      const tenantId = random.pick(busyTenants).id;
       const message = { topic: random.pick(topics), payload: {} };
       const invocation = this.#onInstance(async ({ member }) => {
         const requests: DispatchRequest[] = [];

@@ -51,6 +51,7 @@ export class LocalHost implements Host {
       this.#stop.abort();
       await this.#member.multiOutbox.close();
     });
+    this.process.hasClosed = true;
     this.#world.journal.note(this.name, 'has closed');
   }
 }

@@ -44,11 +44,11 @@ export class Producer {
     const { random, time } = this.#world;
     while (time.now < this.#options.until) {
       await pause(random.between(1, 2 * this.#options.everyMs));
-      const tenant = random.pick(this.#world.tenants);
+      const tenant = random.pick(this.#world.busyTenants);
       try {
         if (random.chance(0.25)) await this.#inTransaction(member, tenant);
         else if (random.chance(0.2)) await this.#receive(member, tenant);
-        else await member.multiOutbox.outbox(tenant.id).enqueue(this.#messages());
+        else await member.multiOutbox.outbox(tenant.id).enqueue(this.#messages(), { wake: this.#wakes() });
       } catch (error) {
         this.#note(`${tenant.id}: ${(error as { code?: string }).code ?? error}`);
       }
@@ -62,13 +62,13 @@ export class Producer {
     const transaction = await world.transaction(tenant, process);
     const { driver } = transaction;
     try {
-      const wake = world.random.chance(0.7);
+      const wake = world.random.chance(0.7) && this.#wakes();
       await multiOutbox.outbox(tenant.id).enqueue(this.#messages(), { transaction: driver, wake });
       if (world.strikes('producer holds its transaction')) {
         const ms = world.faults.random.pick([100, 600, 3_000, 9_000]);
         world.trouble(tenant.id, ms);
         await pause(ms);
-      }
+      } else await pause(world.random.pick([0, 5, 40]));
       if (tenant.generation !== generation || world.strikes('producer rolls back')) {
         await transaction.rollback();
         world.transactions.rolledBack(driver);
@@ -98,6 +98,12 @@ export class Producer {
       topic: inboxTopic,
       payload: { id },
     });
+  }
+
+  /** Where some tenants are much busier than others, mostly plans choose: a wake would choose its tenant past them. */
+  #wakes(): boolean {
+    const { busyTenants, tenants, random } = this.#world;
+    return busyTenants.length === tenants.length || random.chance(0.1);
   }
 
   #messages(): MessageInput[] {

@@ -22,6 +22,8 @@ export class SimulatedProcess {
   troubles = 0;
   /** While it is greater than 0, the process has no file descriptors left. */
   shortages = 0;
+  /** Its multi-outbox has closed: it calls no database any more. */
+  hasClosed = false;
   /** The work queue whose message killed it. */
   killedBy: object | undefined;
   #state: 'running' | 'frozen' | 'dead' = 'running';

@@ -6,6 +6,7 @@ import type {
   CommitPlan,
   Woken,
 } from '../../../src/engine/registry.ts';
+import { type PlanRange, rangeOf } from '../../../src/engine/plan-range.ts';
 import type { Reported, TenantReport } from '../../../src/engine/tenant-report.ts';
 import type { Settings } from '../../../src/settings.ts';
 import type { Databases } from '../machine/databases.ts';
@@ -29,18 +30,18 @@ interface TenantRow {
   readonly Status: string;
 }
 
+/** A plan lease's last acquisition: which tenants of its range were due, and whether its plan may still commit. */
+interface Plan {
+  readonly acquisitionId: string;
+  readonly fence: number;
+  readonly due: ReadonlySet<string>;
+  isOpen: boolean;
+}
+
 export class RegistryModel {
   readonly #options: RegistryModelOptions;
-  /** The plan lease's last acquisition: which tenants were due, and whether its plan may still commit. */
-  #plan:
-    | {
-        readonly acquisitionId: string;
-        readonly fence: number;
-        readonly due: ReadonlySet<string>;
-        isOpen: boolean;
-      }
-    | undefined;
-  #fence = 0;
+  /** By range of tenants; 0 for a plan of all. */
+  readonly #plans = new Map<number, Plan>();
   /** By tenant: in how many committed plans in a row it was due and not chosen, and the greatest number of tenants due. */
   readonly #waiting = new Map<string, { plans: number; due: number }>();
   /** Tenants that were woken since they were last chosen. */
@@ -61,8 +62,7 @@ export class RegistryModel {
 
   /** The registry is as it was at a backup. */
   restored(): void {
-    this.#plan = undefined;
-    this.#fence = 0;
+    this.#plans.clear();
     this.#waiting.clear();
     this.#woken.clear();
   }
@@ -84,8 +84,9 @@ export class RegistryModel {
 
   planBegun(request: BeginPlan, result: BeginPlanResult): void {
     if (result.status === 'leased-elsewhere') return;
+    const { range } = request;
     const latest = this.#now() + (request.lookWithinMs ?? Number.POSITIVE_INFINITY);
-    for (const row of this.#rows()) {
+    for (const row of this.#rows(range)) {
       if (row.Status === 'active' && (row.NextDueUtc ?? 0) > latest) {
         this.#broken(
           'F6 bound',
@@ -94,18 +95,19 @@ export class RegistryModel {
       }
     }
     if (result.status === 'idle') {
-      const due = this.#due();
+      const due = this.#due(range);
       if (due.length > 0) this.#broken('F3 plan', `a plan found no due tenant, but ${due[0]!.Id} is due`);
       return;
     }
     const { lease, due } = result;
-    if (lease.fence <= this.#fence)
-      this.#broken('L2 fence', `plan fence ${lease.fence} after ${this.#fence}`);
-    this.#fence = lease.fence;
+    const before = this.#plans.get(range?.range ?? 0);
+    if (before !== undefined && lease.fence <= before.fence)
+      this.#broken('L2 fence', `plan fence ${lease.fence} after ${before.fence}`);
     // A plan that failed has used up its turn, and perhaps a fair slot.
-    if (this.#plan?.isOpen) this.#waiting.clear();
-    const isDue = new Set(this.#due().map(({ Id }) => Id));
-    this.#plan = { acquisitionId: lease.acquisitionId, fence: lease.fence, due: isDue, isOpen: true };
+    if (before?.isOpen) this.#waiting.clear();
+    const isDue = new Set(this.#due(range).map(({ Id }) => Id));
+    const { acquisitionId, fence } = lease;
+    this.#plans.set(range?.range ?? 0, { acquisitionId, fence, due: isDue, isOpen: true });
     this.#same('F3 plan', due, isDue.size, 'tenants are due');
   }
 
@@ -115,24 +117,29 @@ export class RegistryModel {
   }
 
   /** Whether another plan has taken the lease since. */
-  isOvertaken({ lease }: CommitPlan): boolean {
-    return this.#plan !== undefined && this.#plan.acquisitionId !== lease.acquisitionId;
+  isOvertaken({ lease, range }: CommitPlan): boolean {
+    const last = this.#plans.get(range?.range ?? 0);
+    return last !== undefined && last.acquisitionId !== lease.acquisitionId;
   }
 
   planCommitted(plan: CommitPlan, won: readonly string[]): void {
-    const isLast = this.#plan?.acquisitionId === plan.lease.acquisitionId && this.#plan.isOpen;
+    const { range } = plan;
+    const last = this.#plans.get(range?.range ?? 0);
+    const isLast = last?.acquisitionId === plan.lease.acquisitionId && last.isOpen;
     if (!isLast && won.length > 0) this.#broken('F3 plan', 'a plan that had lost its lease chose tenants');
     if (!isLast) return;
-    this.#plan!.isOpen = false;
+    last.isOpen = false;
     if (won.length === 0) return;
     const chosen = new Set(won);
-    const early = won.find((id) => !this.#plan!.due.has(id));
+    const early = won.find((id) => !last.due.has(id));
     if (early !== undefined) this.#broken('F6 idle', `a plan chose tenant ${early}, which was not due`);
     const now = this.#now();
-    const left = this.#due();
     for (const row of this.#rows()) {
       if (chosen.has(row.Id)) this.#chosen(row, plan.redispatchMs, now);
     }
+    // The bound of a strategy is that of one planner: several share the capacity by what is left of it.
+    if (range !== undefined) return;
+    const left = this.#due();
     for (const [id] of this.#waiting) if (!left.some((row) => row.Id === id)) this.#waiting.delete(id);
     for (const { Id } of left) this.#passedOver(Id, left.length + won.length);
   }
@@ -248,18 +255,19 @@ export class RegistryModel {
       this.#broken('F4 strategy', `${id} was due in ${waiting.plans} plans and not chosen`);
   }
 
-  #due(): TenantRow[] {
-    return this.#rows().filter((row) => row.Status === 'active' && this.#isDue(row));
+  #due(range?: PlanRange): TenantRow[] {
+    return this.#rows(range).filter((row) => row.Status === 'active' && this.#isDue(row));
   }
 
   #isDue({ NextDueUtc }: TenantRow): boolean {
     return NextDueUtc !== null && NextDueUtc <= this.#now();
   }
 
-  #rows(): TenantRow[] {
+  #rows(range?: PlanRange): TenantRow[] {
     const sql =
       'SELECT Id, NextDueUtc, LastPlannedUtc, WakePending, InFlight, LastOutcome, Status FROM Tenants ORDER BY Id';
-    return this.#options.databases.rows<TenantRow>(this.#options.file, sql);
+    const rows = this.#options.databases.rows<TenantRow>(this.#options.file, sql);
+    return range === undefined ? rows : rows.filter(({ Id }) => rangeOf(Id, range.of) === range.range);
   }
 
   #now(): number {

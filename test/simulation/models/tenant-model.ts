@@ -22,6 +22,8 @@ export class TenantModel {
   readonly #leaseOptions: LeaseModelOptions;
   /** How often the database was restored or moved: transactions that began before commit to a file that is gone. */
   generation = 0;
+  /** Whether somebody has changed its record in the registry: a process that learns of it opens the database anew. */
+  isRedefined = false;
   /** Faults that struck this tenant. */
   troubles = 0;
   /** When the last of them ends, in milliseconds of the history. */

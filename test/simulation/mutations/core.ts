@@ -203,6 +203,12 @@ export const coreMutations: readonly Mutation[] = [
     ],
   },
   {
+    name: 'a range that was planned once counts as being planned',
+    breaks: 'F3',
+    file: 'fleet/plan/plan-ranges.ts',
+    edits: [['      this.#underWay.delete(range.range);\n', '']],
+  },
+  {
     name: 'a wake comes before the commit',
     breaks: 'F7',
     file: 'queue/wakes.ts',

@@ -41,6 +41,8 @@ export class Caller {
   async call<T>(call: Call<T>): Promise<T> {
     const { target, name } = call;
     const { reachable } = this.#world;
+    if (this.#process.hasClosed)
+      this.#world.broken('D5 close', `${this.#process.name} has closed, and calls ${target} ${name}`);
     if (this.#strikes('has no file descriptors left', undefined))
       this.#world.exhaustDescriptors(this.#process);
     await this.#onTheWay('dies before a call', 'freezes before a call', 'call is slow', target);

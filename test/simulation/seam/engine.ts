@@ -20,23 +20,55 @@ export interface Watched {
 export function simulatedEngine(world: World, process: SimulatedProcess): Engine {
   const real = world.engine(process);
   const watched: Watched = { world, process, caller: new Caller(world, process) };
+  const open = new OpenHandles(world, process);
   return {
     kind: real.kind,
     openRegistry: () => watchedRegistry(watched, real.openRegistry()),
-    openTenant: (address) => watchedTenant(watched, real.openTenant(address)),
+    openTenant: (address) => {
+      const tenant = real.openTenant(address);
+      return watchedTenant(watched, tenant, open.opened(tenant.tenantId));
+    },
     databaseKey: (address) => real.databaseKey(address),
     fileId: (address) => real.fileId(address),
     close: () => real.close(),
   };
 }
 
-function watchedTenant(watched: Watched, real: TenantDatabase): TenantDatabase {
+/** The tenant databases that a process has open. */
+class OpenHandles {
+  readonly #world: World;
+  readonly #process: SimulatedProcess;
+  readonly #open = new Map<string, object>();
+
+  constructor(world: World, process: SimulatedProcess) {
+    this.#world = world;
+    this.#process = process;
+  }
+
+  /** A tenant that nobody changes is open once: who opens it again has given it up while it was in use (F8). Returns what to call at the end. */
+  opened(tenantId: string): () => void {
+    const handle = {};
+    const isChanged = this.#world.knownTenant(tenantId)?.isRedefined !== false;
+    if (!isChanged && this.#open.has(tenantId)) {
+      this.#world.broken('F8 in use', `${this.#process.name} opens ${tenantId}, which it has open`);
+    }
+    this.#open.set(tenantId, handle);
+    return () => {
+      if (this.#open.get(tenantId) === handle) this.#open.delete(tenantId);
+    };
+  }
+}
+
+function watchedTenant(watched: Watched, real: TenantDatabase, closed: () => void): TenantDatabase {
   return {
     tenantId: real.tenantId,
     schema: real.schema,
     leases: watchedLeases(watched, real.tenantId, real.leases),
     queue: (name: QueueName) => watchedQueue(watched, real.tenantId, real.queue(name)),
-    close: () => real.close(),
+    close() {
+      closed();
+      return real.close();
+    },
   };
 }
 

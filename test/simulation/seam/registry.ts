@@ -7,6 +7,11 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
   const { world, process, caller } = watched;
   const model = world.registry;
   const target = 'registry';
+  const redefined = <T>(tenantId: string, perform: () => T): T => {
+    const tenant = world.knownTenant(tenantId);
+    if (tenant !== undefined) tenant.isRedefined = true;
+    return perform();
+  };
   return {
     leases: watchedLeases(watched, target, real.leases),
     schema: real.schema,
@@ -16,7 +21,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
       caller.call({
         target,
         name: `add ${definition.id}`,
-        perform: () => real.add(definition, databaseKey, by),
+        perform: () => redefined(definition.id, () => real.add(definition, databaseKey, by)),
         observe() {
           model.added(definition.id);
           return '';
@@ -26,13 +31,14 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
       caller.call({
         target,
         name: `change ${definition.id}`,
-        perform: () => real.change(definition, databaseKey, expectedVersion),
+        perform: () =>
+          redefined(definition.id, () => real.change(definition, databaseKey, expectedVersion)),
       }),
     setStatus: (tenantId, status, by) =>
       caller.call({
         target,
         name: `set ${tenantId} ${status}`,
-        perform: () => real.setStatus(tenantId, status, by),
+        perform: () => redefined(tenantId, () => real.setStatus(tenantId, status, by)),
         observe() {
           if (status !== 'active') model.stopped(tenantId);
           return '';
