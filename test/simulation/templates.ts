@@ -48,7 +48,11 @@ export async function copyTemplates(world: World, count: number): Promise<Tenant
 }
 
 /** @param preferred how many every strategy prefers to the others; infinite: whatever is drawn */
-export function drawTenants(random: Random, count: number, preferred = Number.POSITIVE_INFINITY): TenantInput[] {
+export function drawTenants(
+  random: Random,
+  count: number,
+  preferred = Number.POSITIVE_INFINITY,
+): TenantInput[] {
   return Array.from({ length: count }, (_, index): TenantInput => {
     const [priority, weight, slaSeconds] = [
       random.pick([0, 5]),

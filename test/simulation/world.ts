@@ -21,6 +21,7 @@ import type { QueueModelOptions } from './models/queue-options.ts';
 import { RegistryModel, type RegistryModelOptions } from './models/registry-model.ts';
 import { Tallies } from './models/tally.ts';
 import { OpenTransactions, TenantModel } from './models/tenant-model.ts';
+import { WakesOfApplications } from './models/wakes.ts';
 import { crowded, drawSettings } from './settings.ts';
 import { Violation } from './violation.ts';
 
@@ -68,6 +69,7 @@ export class World {
   readonly registryFile: string;
   readonly registry: RegistryModel;
   readonly transactions = new OpenTransactions();
+  readonly wakes = new WakesOfApplications();
   /** The databases that answer: the registry and the tenants. */
   readonly reachable = new Set<string>();
   /** The acquisitions of leases whose owners never learned of them. */

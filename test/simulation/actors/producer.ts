@@ -37,6 +37,7 @@ export class Producer {
   }
 
   #begin(): void {
+    this.#world.wakes.began(this.#member.process);
     void this.#member.process.run(() => this.#loop(this.#member));
   }
 
@@ -48,11 +49,17 @@ export class Producer {
       try {
         if (random.chance(0.25)) await this.#inTransaction(member, tenant);
         else if (random.chance(0.2)) await this.#receive(member, tenant);
-        else await member.multiOutbox.outbox(tenant.id).enqueue(this.#messages(), { wake: this.#wakes() });
+        else await this.#enqueue(member, tenant);
       } catch (error) {
         this.#note(`${tenant.id}: ${(error as { code?: string }).code ?? error}`);
       }
     }
+  }
+
+  async #enqueue({ multiOutbox, process }: Member, tenant: TenantModel): Promise<void> {
+    const wake = this.#wakes();
+    if (wake) this.#world.wakes.stores(process, tenant.id);
+    await multiOutbox.outbox(tenant.id).enqueue(this.#messages(), { wake });
   }
 
   /** A business transaction: it commits messages together with rows of its own, or neither. */
@@ -79,6 +86,7 @@ export class Producer {
       const diesNow = world.strikes('producer dies before the wake');
       world.checked(() => {
         world.transactions.committed(driver, wake && !diesNow);
+        if (wake) world.wakes.stores(process, tenant.id);
         return '';
       });
       this.#note(`${tenant.id}: commits`);
@@ -89,7 +97,8 @@ export class Producer {
     }
   }
 
-  async #receive({ multiOutbox }: Member, tenant: TenantModel): Promise<void> {
+  async #receive({ multiOutbox, process }: Member, tenant: TenantModel): Promise<void> {
+    this.#world.wakes.stores(process, tenant.id);
     // The source repeats some of its messages.
     const id = this.#world.random.chance(0.8) ? ++this.#received : this.#received;
     await multiOutbox.inbox(tenant.id).receive({

@@ -1,4 +1,6 @@
 /** What must hold for the registry after each call: plans, reports and wakes (F3 to F7). */
+
+import { type PlanRange, rangeOf } from '../../../src/engine/plan-range.ts';
 import type {
   BeginPlan,
   BeginPlanResult,
@@ -6,7 +8,6 @@ import type {
   CommitPlan,
   Woken,
 } from '../../../src/engine/registry.ts';
-import { type PlanRange, rangeOf } from '../../../src/engine/plan-range.ts';
 import type { Reported, TenantReport } from '../../../src/engine/tenant-report.ts';
 import type { Settings } from '../../../src/settings.ts';
 import type { Databases } from '../machine/databases.ts';

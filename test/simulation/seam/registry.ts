@@ -31,8 +31,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
       caller.call({
         target,
         name: `change ${definition.id}`,
-        perform: () =>
-          redefined(definition.id, () => real.change(definition, databaseKey, expectedVersion)),
+        perform: () => redefined(definition.id, () => real.change(definition, databaseKey, expectedVersion)),
       }),
     setStatus: (tenantId, status, by) =>
       caller.call({
@@ -99,8 +98,12 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
         perform: () => real.postpone(tenantId, holdMs, version),
       }),
     recordSchema: (tenantId, version) => real.recordSchema(tenantId, version),
-    wake: (tenantIds, choose) =>
-      caller.call({
+    async wake(tenantIds, choose) {
+      world.checked(() => {
+        world.wakes.called(process, tenantIds);
+        return '';
+      });
+      const woken = caller.call({
         target,
         name: 'wake',
         perform: () => real.wake(tenantIds, choose),
@@ -109,7 +112,12 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
           const chosen = woken.chosen.map(({ id }) => id);
           return `${woken.tenantIds.join(' ')}, chosen: ${chosen.join(' ')}, due: ${woken.due.join(' ')}`;
         },
-      }),
+      });
+      return woken.catch((error) => {
+        world.wakes.failed(process, tenantIds);
+        throw error;
+      });
+    },
     // Without notifications, which would come in real time.
     hasWoken: () => caller.call({ target, name: 'has woken', perform: () => real.hasWoken() }),
     recordPoisoned: () => real.recordPoisoned(),
