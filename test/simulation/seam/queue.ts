@@ -25,6 +25,8 @@ export function watchedQueue(
           const stored = messages
             .filter((_, index) => results[index]!.status === 'enqueued')
             .map((message) => model.inserted(message));
+          // A duplicate wakes as well: the first may have been stored without an answer, and so without a wake.
+          if (stored.length === 0) world.wakes.stores(process, target);
           if (transaction == null) tenant.committed(model, stored, true);
           else world.transactions.joined(transaction as object, tenant, model, stored);
           return `${stored.length} of ${messages.length}${transaction == null ? '' : ' in a transaction'}`;
