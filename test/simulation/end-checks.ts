@@ -1,5 +1,7 @@
 /** What the tables must have when a history has come to its end. */
-import type { QueueName } from '../../src/engine/work-queue.ts';
+import type { FleetSummary } from '../../src/engine/fleet-summary.ts';
+import { type QueueName, queueNames } from '../../src/engine/work-queue.ts';
+import type { Fault } from './faults.ts';
 import type { MessageState } from './models/messages.ts';
 import type { QueueModel } from './models/queue-model.ts';
 import type { TenantModel } from './models/tenant-model.ts';
@@ -75,6 +77,61 @@ function checkEffects(world: World, { id, file, queues }: TenantModel): void {
       );
     }
   }
+}
+
+interface StateRow {
+  readonly Id: string;
+  readonly Status: string;
+  readonly Ready: number | null;
+  readonly Dead: number | null;
+  readonly CountedUtc: number | null;
+}
+
+/** A later count excuses what the registry has, and these make an answer so late that nobody can say when it was true. */
+const lateAnswers: readonly Fault[] = [
+  'answer is slow',
+  'freezes after a call',
+  'freezes until it is overtaken',
+  'freezes in a handler',
+  'line breaks after a slow answer',
+];
+/** Milliseconds that an answer is on its way without a fault. */
+const travelMs = 100;
+
+/**
+ * What the registry has of a queue is what its table has, if nothing has changed since its last count (S2); and the sums of
+ * the fleet are those of the tenants (F6).
+ */
+export function checkRegistryCounts(world: World, fleet: FleetSummary): void {
+  const { databases, registryFile, faults } = world;
+  const sums = { ready: 0, dead: 0 };
+  for (const name of queueNames) {
+    const state = `${tableOf[name]}State`;
+    const sql = `SELECT Id, Status, ${state} ->> '$.ready' AS Ready, ${state} ->> '$.dead' AS Dead, ${state}Utc AS CountedUtc FROM Tenants`;
+    for (const { Id, Status, Ready, Dead, CountedUtc } of databases.rows<StateRow>(registryFile, sql)) {
+      if (Status === 'retired' || CountedUtc === null) continue;
+      sums.ready += Ready!;
+      sums.dead += Dead!;
+      const queue = world.tenant(Id).queues[name];
+      const sinceChangeMs = CountedUtc - (world.time.utc - world.time.now) - queue.changedAt;
+      const isKnown =
+        databases.clock(registryFile).steps === 0 && !lateAnswers.some((each) => faults.mayStrike(each));
+      if (!isKnown || sinceChangeMs < travelMs) continue;
+      const [ready, dead] = [queue.countIn('ready'), queue.countIn('dead')];
+      if (Ready !== ready || Dead !== dead)
+        broken(
+          'S2 counts',
+          queue,
+          `the registry has ${Ready} ready and ${Dead} dead, but there are ${ready} and ${dead}`,
+        );
+    }
+  }
+  const { ready, dead, atLeast } = fleet.stored;
+  if (atLeast.length === 0 && (ready !== sums.ready || dead !== sums.dead))
+    throw new Violation(
+      'F6 sums',
+      `the fleet has ${ready} ready and ${dead} dead, its tenants ${sums.ready} and ${sums.dead}`,
+    );
 }
 
 interface HeldLease {

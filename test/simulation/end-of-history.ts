@@ -20,6 +20,7 @@ export async function checkEnd(
 ): Promise<void> {
   await world.checkTables();
   await world.time.runUntil(world.time.now + idleMs, () => world.violation !== undefined);
+  await world.checkRegistry();
   const hosts = fleet.hosts.filter(({ process }) => !process.isDead);
   fleet.end();
   const closing = hosts.map(async (host) => {

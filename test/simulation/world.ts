@@ -7,7 +7,7 @@ import type { Reported, TenantReport } from '../../src/engine/tenant-report.ts';
 import type { QueueName } from '../../src/engine/work-queue.ts';
 import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
 import type { Settings } from '../../src/settings.ts';
-import { checkLeasesIn, checkTenant } from './end-checks.ts';
+import { checkLeasesIn, checkRegistryCounts, checkTenant } from './end-checks.ts';
 import { type Fault, Faults } from './faults.ts';
 import { Journal } from './journal.ts';
 import type { Databases } from './machine/databases.ts';
@@ -345,6 +345,17 @@ export class World {
   async checkTables(): Promise<void> {
     this.checked(() => {
       for (const tenant of this.tenants) checkTenant(this, tenant);
+      return '';
+    });
+  }
+
+  /** The registry has of the queues what their tables have. */
+  async checkRegistry(): Promise<void> {
+    const engine = createSqliteEngine({ registry: this.registryFile, synchronous: 'normal' });
+    const fleet = await engine.openRegistry().fleet();
+    await engine.close();
+    this.checked(() => {
+      checkRegistryCounts(this, fleet);
       return '';
     });
   }

@@ -34,6 +34,8 @@ export class QueueModel {
   readonly options: QueueModelOptions;
   readonly messages = new Map<string, MessageModel>();
   lease: LeaseModel;
+  /** When a message was stored last, or got another state, in milliseconds of the history. */
+  changedAt = 0;
   readonly #acquisitions = new Acquisitions();
   readonly #attempts = new Attempts();
   readonly #groups: OrderingGroups;
@@ -66,6 +68,7 @@ export class QueueModel {
 
   /** The database is as it was then. What handlers did stays done. */
   restore({ messages, lease }: Snapshot): void {
+    this.#changes();
     this.messages.clear();
     this.#groups.clear();
     for (const message of messages) {
@@ -117,6 +120,7 @@ export class QueueModel {
 
   /** The messages of ended runs are Ready again, at once (Q6). */
   #recover(count: number): void {
+    if (count > 0) this.#changes();
     const orphans = [...this.messages.values()].filter(({ state }) => state === 'claimed');
     if (count !== orphans.length) {
       this.#broken('Q6 fence', `begin recovered ${count} messages, but ${orphans.length} were claimed`);
@@ -157,6 +161,7 @@ export class QueueModel {
     const { lease, outcomes, then } = request;
     const unmatched = new Set(result.unmatched);
     const isLast = this.lease.isLast(lease);
+    if (outcomes.length > 0) this.#changes();
     for (const outcome of outcomes) {
       const message = this.messages.get(outcome.messageId);
       const isOurs = isLast && message?.state === 'claimed' && message.claim === lease.acquisitionId;
@@ -192,9 +197,8 @@ export class QueueModel {
   /** What a run says is stored, and its report keeps, is what is stored (S2). */
   #checkCounts(counts: StoredCounts | undefined): void {
     if (counts === undefined) return;
-    const messages = [...this.messages.values()];
-    const ready = messages.filter(({ state }) => state === 'ready').length;
-    const dead = this.countDead();
+    const ready = this.countIn('ready');
+    const dead = this.countIn('dead');
     if (counts.atLeast.length === 0 && counts.ready === ready && counts.dead === dead) return;
     this.#broken(
       'S2 counts',
@@ -252,6 +256,7 @@ export class QueueModel {
       );
     }
     message!.inTransaction = true;
+    this.#changes();
     endMessage(this.#attempts, message!, 'done');
     this.#tally(process, lease).count({ kind: 'done' });
   }
@@ -264,6 +269,7 @@ export class QueueModel {
   /** How many of these messages a replay or a discard changes; the targets have no versions. */
   acted(act: MessageAct, targets: readonly MessageTarget[]): number {
     const dead = deadOf(this.messages.values(), targets);
+    this.#changes();
     for (const message of dead) {
       if (act.do === 'discard') message.state = 'gone';
       else if (act.do === 'replay') this.#replay(message);
@@ -328,8 +334,8 @@ export class QueueModel {
     return this.#acquisitions.processOf(acquisitionId) === process;
   }
 
-  countDead(): number {
-    return [...this.messages.values()].filter(({ state }) => state === 'dead').length;
+  countIn(wanted: MessageModel['state']): number {
+    return [...this.messages.values()].filter(({ state }) => state === wanted).length;
   }
 
   /** Whether a run of another acquisition of the lease has the message now. */
@@ -343,7 +349,12 @@ export class QueueModel {
     return this.#groups.isBlocked(message);
   }
 
+  #changes(): void {
+    this.changedAt = this.options.now();
+  }
+
   #keep(message: MessageModel): void {
+    this.#changes();
     this.messages.set(message.messageId, message);
     this.#groups.add(message);
   }
@@ -366,6 +377,7 @@ export class QueueModel {
       ({ claim, isUnknown }) => claim === acquisitionId && !isUnknown,
     );
     checkBatch(this.options, messages, inFlight, { limit, together });
+    if (messages.length > 0) this.#changes();
     for (const claimed of messages) {
       const message = this.messages.get(claimed.messageId);
       checkClaim(this.options, claimed, message);

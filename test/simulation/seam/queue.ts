@@ -119,7 +119,7 @@ export function watchedQueue(
           const areAllDead = filter.states?.join() === 'dead' && Object.keys(filter).length === 1;
           if (!areAllDead || part.after !== undefined || found.next !== null)
             return `${found.messages.length}`;
-          return world.same('Q13 find', found.messages.length, model.countDead());
+          return world.same('Q13 find', found.messages.length, model.countIn('dead'));
         },
       }),
     count: (filter, part) => real.count(filter, part),

@@ -161,6 +161,8 @@ export class ServerWorld extends World {
     }
   }
 
+  override async checkRegistry(): Promise<void> {}
+
   override async checkLeases(owners: ReadonlySet<string>): Promise<void> {
     const { databases, registry, tenants } = this.#place;
     for (const name of [registry, ...tenants.values()]) {
