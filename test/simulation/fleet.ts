@@ -93,7 +93,7 @@ export class Fleet {
   }
 
   async #tidyUp(operator: Operator): Promise<void> {
-    const replays = this.#world.random.chance(0.5);
+    const replays = this.#world.random.chance(0.75);
     // A call that is still on its way may pause a tenant.
     await operator.done();
     for (let tries = 1; tries <= 20; tries++) {

@@ -30,9 +30,11 @@ export class Environment {
       if (!faults.strikes(fault)) continue;
       const isRegistry = faults.random.chance(0.3);
       const ms = sign * faults.random.pick(stepsMs);
-      // Where no message waits, a step of the clock changes little.
+      // Where no message waits or is dead, a step of the clock changes little.
       const waiting = world.tenants.filter(({ hasWork }) => hasWork);
-      if (!isRegistry) world.stepClock(waiting.length > 0 ? faults.random.pick(waiting) : tenant, ms);
+      const withDead = world.tenants.filter(({ queues }) => queues.outbox.countIn('dead') > 0);
+      const affected = sign < 0 && withDead.length > 0 && faults.random.chance(0.8) ? withDead : waiting;
+      if (!isRegistry) world.stepClock(affected.length > 0 ? faults.random.pick(affected) : tenant, ms);
       else {
         databases.stepClock(registryFile, ms);
         world.registry.clockStepped();

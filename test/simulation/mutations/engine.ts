@@ -149,6 +149,7 @@ export const engineMutations: readonly Mutation[] = [
         'olderThanMs === undefined || olderThanMs === 0 ? null : now - wholeMs(olderThanMs)',
         'now - wholeMs(olderThanMs ?? 0)',
       ],
+      ['OR SettledUtc > :settledNow', 'OR :settledNow IS NULL'],
     ],
   },
   {
