@@ -16,7 +16,7 @@ export const usualFaults = {
   'answer is slow': 0.02,
   'freezes until it is overtaken': 0.01,
   'is restored to before a run': 0.02,
-  'line breaks after a slow answer': 0.01,
+  'line breaks after a slow answer': 0.04,
   'has no file descriptors left': 0.003,
   'dies in a handler': 0.004,
   'freezes in a handler': 0.008,

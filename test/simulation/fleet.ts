@@ -52,7 +52,7 @@ export class Fleet {
       const name = `app-${index + 1}`;
       return new Producer(world, { name, everyMs: world.isCrowded ? 300 : everyMs, until: troubledMs });
     });
-    const leaseUsers = random.chance(0.3) ? ['export-1', 'export-2'] : [];
+    const leaseUsers = random.chance(0.6) ? ['export-1', 'export-2'] : [];
     this.#leaseUsers = leaseUsers.map((name) => new LeaseUser(world, name, troubledMs));
     void SimulatedProcess.outside(() => this.#supervise(troubledMs));
   }

@@ -43,10 +43,15 @@ export function drawSettings(random: Random, registry: string): Settings {
   );
 }
 
-/** Plans and hosts take so few tenants that many are due and not chosen: what a strategy prefers then counts (F4). */
-export function crowded(settings: Settings, random: Random): Settings {
+/**
+ * Plans and hosts take so few tenants that many are due and not chosen: what a strategy prefers then counts (F4).
+ *
+ * @param prefers whether some tenants are preferred to the others
+ */
+export function crowded(settings: Settings, prefers: boolean, random: Random): Settings {
   const { plan, dispatch } = settings;
-  const strategy = random.chance(0.4) ? 'round-robin' : plan.strategy;
+  const preferring = ['drain-first', 'priority', 'deadline', 'weighted'] as const;
+  const strategy = prefers ? random.pick(preferring) : random.chance(0.4) ? 'round-robin' : plan.strategy;
   return {
     ...settings,
     plan: { ...plan, strategy, capacity: 1, planners: 1 },

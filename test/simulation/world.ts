@@ -66,6 +66,8 @@ export class World {
   readonly isCrowded: boolean;
   /** How many tenants applications store messages for: in some crowded histories few, whom every strategy prefers (F4). */
   readonly mostBusy: number;
+  /** How many times as long as usual handlers take: in some histories so long that a lease may run out meanwhile. */
+  readonly handlerPace: number;
   readonly registryFile: string;
   readonly registry: RegistryModel;
   readonly transactions = new OpenTransactions();
@@ -100,8 +102,10 @@ export class World {
     const settings = drawSettings(randomFor(seed, 'settings'), `sqlite:${this.registryFile}`);
     const crowd = randomFor(seed, 'crowd');
     this.isCrowded = crowd.chance(1 / 3);
-    this.settings = this.patient(this.isCrowded ? crowded(settings, crowd) : settings);
-    this.mostBusy = this.isCrowded && crowd.chance(1 / 2) ? 2 : Number.POSITIVE_INFINITY;
+    const prefers = this.isCrowded && crowd.chance(2 / 3);
+    this.mostBusy = prefers ? 2 : Number.POSITIVE_INFINITY;
+    this.settings = this.patient(this.isCrowded ? crowded(settings, prefers, crowd) : settings);
+    this.handlerPace = !this.faults.isCalm && randomFor(seed, 'pace').chance(1 / 4) ? 3 : 1;
     this.registry = this.registryModel({
       databases: this.databases,
       file: this.registryFile,

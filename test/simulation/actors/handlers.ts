@@ -130,7 +130,7 @@ class HandlerCall {
   async #work(): Promise<void> {
     const { random } = this.#world.faults;
     const { handlerTimeoutMs } = this.#world.settings.dispatch;
-    await pause(this.#world.random.pick([0, 1, 5, 20, 80, 250]));
+    await pause(this.#world.random.pick([0, 1, 5, 20, 80, 250]) * this.#world.handlerPace);
     if (this.#alwaysFails) throw new Error('the receiver answered 400');
     if (this.#strikes('handler is slow')) await pause(random.pick([200, 700, 1_400]));
     if (this.#strikes('handler outlasts its timeout')) await pause(handlerTimeoutMs * 3);

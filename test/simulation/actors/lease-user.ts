@@ -21,7 +21,7 @@ export class LeaseUser {
   async #loop(until: number): Promise<void> {
     const { random, time } = this.#world;
     while (time.now < until) {
-      await pause(random.between(100, 4_000));
+      await pause(random.between(100, 1_500));
       try {
         const { tenants } = this.#world;
         // Most of the time all of them want the same lease.

@@ -79,6 +79,8 @@ export class Producer {
       if (tenant.generation !== generation || world.strikes('producer rolls back')) {
         await transaction.rollback();
         world.transactions.rolledBack(driver);
+        // Where the file was replaced, nobody can see that it was no commit; a wake too many costs a look.
+        if (wake) world.wakes.stores(process, tenant.id);
         this.#note(`${tenant.id}: rolls back`);
         return;
       }

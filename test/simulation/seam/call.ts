@@ -23,6 +23,8 @@ export interface Call<T> {
   readonly isOvertaken?: (() => boolean) | undefined;
   /** The caller learns from an error that nothing was committed, so an answer is never lost. */
   readonly isReliable?: boolean;
+  /** It belongs to a plan or a run, for whose end `close` waits (D5). Other calls may still be on their way, and are refused. */
+  readonly isWork?: boolean;
   /** With `isOvertaken`: how long what the caller has lasts, in milliseconds. */
   readonly leaseMs?: number;
 }
@@ -41,7 +43,7 @@ export class Caller {
   async call<T>(call: Call<T>): Promise<T> {
     const { target, name } = call;
     const { reachable } = this.#world;
-    if (this.#process.hasClosed)
+    if (this.#process.hasClosed && call.isWork)
       this.#world.broken('D5 close', `${this.#process.name} has closed, and calls ${target} ${name}`);
     if (this.#strikes('has no file descriptors left', undefined))
       this.#world.exhaustDescriptors(this.#process);

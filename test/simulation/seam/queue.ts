@@ -39,6 +39,7 @@ export function watchedQueue(
       let restore: (() => void) | undefined;
       return caller.call({
         ...named('begin'),
+        isWork: true,
         perform() {
           if (!process.isDead && world.strikes('is restored to before a run')) restore = tenant.backUp();
           return real.begin(request);
@@ -58,6 +59,7 @@ export function watchedQueue(
       const isOvertaken = () => outcomes.some(({ messageId }) => model.isTakenFrom(lease, messageId));
       return caller.call({
         ...named('settle'),
+        isWork: true,
         isOvertaken: outcomes.length > 0 ? isOvertaken : undefined,
         ...(request.then.do !== 'release-lease' && { leaseMs: request.leaseMs }),
         async perform() {

@@ -60,6 +60,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
       caller.call({
         target,
         name: 'begin plan',
+        isWork: true,
         perform: () => real.beginPlan(request),
         observe(result) {
           model.planBegun(request, result);
@@ -71,6 +72,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
       caller.call({
         target,
         name: 'commit plan',
+        isWork: true,
         isOvertaken: () => model.isOvertaken(plan),
         perform: () => real.commitPlan(plan),
         observe(won) {
@@ -82,6 +84,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
       caller.call({
         target,
         name: `report ${report.tenantId}`,
+        isWork: true,
         perform: () => real.report(report),
         observe(answer) {
           model.reported(report, answer);
