@@ -75,6 +75,7 @@ export async function liveThrough(
     return world.violation !== undefined;
   };
   await time.runUntil(troubledMs, isBroken);
+  if (!isBroken()) await world.checkRegistry();
   fleet.heal();
   const latest = time.now + healingMs;
   // Messages may be stored in the meantime: by transactions that are open, and by handlers.
