@@ -148,6 +148,32 @@ else
       expect(complaints).toEqual([]);
     });
 
+    test('S4: Back from the dialog of a release shows the list of before, which goes on being read', async () => {
+      const leases = fleet.multiOutbox.leases();
+      await leases.acquire('weekly report', { durationMs: '1h', owner: 'another host' });
+      await leases.acquire('long free', { owner: 'another host' });
+      await leases.release('long free');
+      const { page, complaints } = await browser.open(fleet.multiOutbox);
+      await pageLink(page, 'Hosts and leases').click();
+      const row = (name: string) => page.getByRole('row', { name: new RegExp(name) });
+      const dialog = page.getByRole('dialog');
+      const which = page.getByRole('navigation', { name: 'Which leases' });
+      await row('weekly report').waitFor();
+      await which.getByRole('link', { name: 'All', exact: true }).click();
+      await row('long free').waitFor();
+      await row('weekly report').getByRole('button', { name: 'Release' }).click();
+      await dialog.waitFor();
+      await page.goBack();
+      await dialog.waitFor({ state: 'hidden' });
+      await row('weekly report').waitFor();
+      await row('long free').waitFor({ state: 'hidden' });
+      await leases.release('weekly report');
+      await row('weekly report').waitFor({ state: 'hidden' });
+      await page.goForward();
+      await row('long free').waitFor();
+      expect(complaints).toEqual([]);
+    });
+
     test('S4: a number of the pulse is that of the page to which it leads, and every part has its time', async () => {
       const { page, complaints } = await browser.open(fleet.multiOutbox);
       for (const [title, tenants] of [

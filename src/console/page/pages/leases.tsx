@@ -24,7 +24,7 @@ export function LeasesPage({ place }: PageProps) {
         The registry’s leases, with the hosts that have them. Each run has a lease in its tenant’s database;
         the page of a tenant leads there.
       </p>
-      <Leases place={place} every={5_000} />
+      <Leases key={keyOf(place)} place={place} every={5_000} />
     </>
   );
 }
@@ -39,11 +39,14 @@ export function TenantLeasesPage({ place, names }: PageProps) {
         </h1>
       </div>
       <Touches what={`the database of ${id}`}>
-        <Leases place={place} every={null} />
+        <Leases key={keyOf(place)} place={place} every={null} />
       </Touches>
     </>
   );
 }
+
+/** Another list is another part: nothing that was kept of one is shown in the next. */
+const keyOf = ({ query: { owned, after } }: Place) => JSON.stringify([owned, after]);
 
 interface LeasesProps {
   /** The address of the page, which has the same path as the leases. */

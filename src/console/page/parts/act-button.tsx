@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Right } from '../../rights.ts';
 import { count } from '../format.ts';
 import { useRight } from '../rights.ts';
@@ -18,7 +18,7 @@ interface ActButtonProps {
   /** Returns what has been done, in words. */
   run: Run;
   onDone?: () => void;
-  /** Called when the dialog opens, and when it has been closed. */
+  /** Called when the dialog opens, and when it has been closed or is gone with its page. */
   onOpen?: (isOpen: boolean) => void;
 }
 
@@ -30,6 +30,11 @@ type Asked = Pick<ActButtonProps, 'label' | 'typed' | 'run' | 'children'>;
  */
 export function ActButton({ right, disabled, when = true, onDone, onOpen, ...act }: ActButtonProps) {
   const [asked, setAsked] = useState<Asked | null>(null);
+  const isOpen = asked !== null;
+  // Also when the button goes with its row, as at Back.
+  useLayoutEffect(() => {
+    if (isOpen) return () => onOpen?.(false);
+  }, [isOpen]);
   if (!useRight(right) || (!when && asked === null)) return null;
   return (
     <>
@@ -51,7 +56,6 @@ export function ActButton({ right, disabled, when = true, onDone, onOpen, ...act
           {...asked}
           onClose={(isDone) => {
             setAsked(null);
-            onOpen?.(false);
             if (isDone) onDone?.();
           }}
         />
