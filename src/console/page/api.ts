@@ -37,19 +37,40 @@ export async function read<T>(
   return { data: (await response.json()) as T, asOf, etag: response.headers.get('etag') };
 }
 
+interface Waiting {
+  /** After so many minutes without an answer it fails. Default: 2. */
+  readonly minutes?: number;
+}
+
 /** Acts; the parameters are JSON. */
-export async function act<T>(path: string, parameters: object = {}): Promise<T> {
-  return (await acted<T>(path, parameters)).data;
+export async function act<T>(path: string, parameters: object = {}, waiting: Waiting = {}): Promise<T> {
+  return (await acted<T>(path, parameters, waiting)).data;
 }
 
 /** As `act`, with the time of which the answer is true. */
-export async function acted<T>(path: string, parameters: object = {}): Promise<Omit<Read<T>, 'etag'>> {
-  const response = await send(addressOf(path), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(parameters),
-  });
-  return { data: (await response.json()) as T, asOf: asOfOf(response) };
+export async function acted<T>(
+  path: string,
+  parameters: object = {},
+  { minutes = 2 }: Waiting = {},
+): Promise<Omit<Read<T>, 'etag'>> {
+  const signal = AbortSignal.timeout(minutes * 60_000);
+  try {
+    const response = await send(addressOf(path), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(parameters),
+      signal,
+    });
+    return { data: (await response.json()) as T, asOf: asOfOf(response) };
+  } catch (error) {
+    // Nothing else aborts it. Without an end, a dialog could never be left.
+    if (!signal.aborted || error instanceof ApiError) throw error;
+    throw new ApiError(
+      0,
+      'UNREACHABLE',
+      `No answer for ${minutes} minutes; it is not known whether it was done.`,
+    );
+  }
 }
 
 function asOfOf(response: Response): Date {

@@ -149,6 +149,46 @@ else
       }
     });
 
+    test('S4: an act that gets no answer says that it is not known whether it was done, and its dialog can be left', async () => {
+      const { multiOutbox } = await consoleFleet(place.folder);
+      try {
+        const { page, complaints } = await browser.open(multiOutbox);
+        await page.getByRole('heading', { level: 1, name: 'Pulse' }).waitFor();
+        // A minute of the page's patience lasts as long as a test can wait.
+        const content =
+          'const { timeout } = AbortSignal; AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms / 300)';
+        await page.addInitScript({ content });
+        const base = page.url().replace(/\/$/, '');
+        await page.route(/\/api\/tenants(-act|\/hostile\/pause)$/, () => {});
+        await page.goto(`${base}/tenants/hostile`);
+        const dialog = page.getByRole('dialog');
+        await page.locator('main').getByRole('button', { name: 'Pause', exact: true }).click();
+        await dialog.getByRole('button', { name: 'Pause', exact: true }).click();
+        await dialog
+          .getByRole('alert')
+          .getByText(/^No answer for 2 minutes; it is not known/)
+          .waitFor();
+        await dialog.getByRole('button', { name: 'Leave it' }).click();
+        await dialog.waitFor({ state: 'hidden' });
+
+        await page.goto(`${base}/tenants`);
+        await page.getByRole('checkbox', { name: 'Choose hostile' }).check();
+        await page.getByRole('button', { name: 'Pause 1' }).click();
+        await dialog.getByRole('button', { name: 'Pause 1' }).click();
+        await dialog
+          .getByText(
+            '0 tenants paused. 1 tenant: not known whether they were changed. No answer for 2 minutes',
+          )
+          .waitFor();
+        await dialog.getByRole('button', { name: 'Close' }).click();
+        await dialog.waitFor({ state: 'hidden' });
+        expect(complaints).toEqual([]);
+      } finally {
+        await browser.clear();
+        await multiOutbox.close();
+      }
+    });
+
     test('S4: who may only look sees no act and no payload, and an address wakes no database by itself', async () => {
       const { multiOutbox } = await consoleFleet(place.folder);
       try {

@@ -36,6 +36,9 @@ const buttons = [
   },
 ] as const;
 
+/** Messages of many databases are counted. */
+const countingMinutes = 10;
+
 /** Counts what matches, and leads to the operation, which begins only there. */
 export function OperationButtons({ filter, queue, tenants, q, state = 'dead' }: OperationButtonsProps) {
   const [isCounting, setIsCounting] = useState(false);
@@ -55,7 +58,7 @@ export function OperationButtons({ filter, queue, tenants, q, state = 'dead' }: 
       setProblem(null);
       try {
         const body = { act: name, queue, filter: { ...filter, states }, ...(tenants ? { tenants } : { q }) };
-        const { operation } = await act<CreatedOperation>(path, body);
+        const { operation } = await act<CreatedOperation>(path, body, { minutes: countingMinutes });
         go(addressOf(`/operations/${operation.id}`));
       } catch (error) {
         setProblem(error instanceof Error ? error.message : String(error));
