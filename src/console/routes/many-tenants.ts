@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { isMultiOutboxError } from '../../errors.ts';
 import { inParallel } from '../../fleet/in-parallel.ts';
 import { checkedOverrides, type OverridesChange } from '../../fleet/tenants/overrides.ts';
-import { json } from '../answer.ts';
+import { json, Refusal } from '../answer.ts';
 import { definedOf, overrideParameters, tenantId, text } from '../parameters.ts';
 import { refusalOfError } from '../responses.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
@@ -104,13 +104,22 @@ export const manyTenantsRoutes: readonly Route[] = [
     tenants: ({ ids }) => ids,
     async handle(context, { overrides, ids }) {
       const change = definedOf(overrides);
-      // Values that are refused are refused once, and not for each tenant.
-      checkedOverrides('tenants.changeOverrides', change);
+      checkValues(change);
       await context.allowed(ids, 'tenants.change');
       return json(await onEach(context, ids, (id) => overrideOf(context, id, change)));
     },
   }),
 ];
+
+/** Values that are refused are refused once, and not for each tenant; the text says which, and does not repeat it. */
+function checkValues(change: OverridesChange): void {
+  try {
+    checkedOverrides('The new values are refused', change);
+  } catch (error) {
+    if (isMultiOutboxError(error, 'INVALID_TENANT')) throw new Refusal(422, error.code, error.message);
+    throw error;
+  }
+}
 
 /** Acts on a few tenants at once. @param act returns the tenant as it is afterwards, or why it was left alone */
 async function onEach(
@@ -144,13 +153,24 @@ export const oddDefinition: Reason = {
   code: 'INVALID_TENANT',
   message: 'Its definition in the registry cannot be read; correct that first.',
 };
+/** No version was sent, so nobody has seen another one. */
+const contended: Reason = {
+  code: 'TENANT_CHANGED',
+  message: 'A program keeps changing it; try again later.',
+};
 const unchanged: Reason = { code: 'TENANT_UNCHANGED', message: 'It has these values already.' };
 
 async function actOn(context: RouteContext, name: TenantActName, id: string): Promise<TenantRow | Reason> {
   const { tenants } = context.multiOutbox;
   const { status, act } = tenantActs[name];
   if ((await tenants.get(id)).status !== status) return otherStatus;
-  await act(context, id);
+  try {
+    await act(context, id);
+  } catch (error) {
+    // It was changed between the read and the act.
+    if (isMultiOutboxError(error, 'TENANT_NOT_ACTIVE')) return otherStatus;
+    throw error;
+  }
   return tenantRow(await tenants.get(id));
 }
 
@@ -166,6 +186,7 @@ async function overrideOf(
   } catch (error) {
     // The values have been checked, so it is the rest of the tenant.
     if (isMultiOutboxError(error, 'INVALID_TENANT')) return oddDefinition;
+    if (isMultiOutboxError(error, 'TENANT_CHANGED')) return contended;
     throw error;
   }
 }

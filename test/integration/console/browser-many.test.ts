@@ -205,7 +205,7 @@ else
       expect(await violations(page)).toEqual([]);
       // A value that is refused is refused before any tenant is changed.
       await confirm.click();
-      await dialog.getByRole('alert').getByText('outside its bounds').waitFor();
+      await dialog.getByRole('alert').getByText('batchSize must be a whole number from 1 to 5000').waitFor();
       expect((await face.tenants.get('acme')).overrides).toEqual({ concurrency: 3 });
       await dialog.getByRole('button', { name: 'Leave it' }).click();
 

@@ -113,6 +113,42 @@ test('S3: overrides of one tenant whose definition cannot be read are refused fo
   });
 });
 
+test('S3: what becomes of a tenant while it is acted on is said of it: another status, or change after change', async () => {
+  const face = await place.fleet(['acme', 'globex']);
+  const tenants: MultiOutbox['tenants'] = {
+    ...face.tenants,
+    async wake(id, options) {
+      // Between the console's read of the status and its act.
+      await face.tenants.pause(id);
+      return face.tenants.wake(id, options);
+    },
+    async changeOverrides() {
+      throw new MultiOutboxError('TENANT_CHANGED', "the tenant 'acme' has changed; read it again");
+    },
+  };
+  const client = new ConsoleClient({ ...face, tenants });
+  expect((await client.post('/api/tenants-act', { act: 'wake', ids: ['acme'] })).json.left).toEqual([
+    { id: 'acme', code: 'TENANT_NOT_ACTIVE', message: 'It has another status now.' },
+  ]);
+  const overrides = { batchSize: 5 };
+  expect((await client.post('/api/tenants-overrides', { overrides, ids: ['globex'] })).json.left).toEqual([
+    { id: 'globex', code: 'TENANT_CHANGED', message: 'A program keeps changing it; try again later.' },
+  ]);
+});
+
+test.each([
+  [{ batchSize: 0 }, 'batchSize must be a whole number from 1 to 5000'],
+  [{ batchSize: 5, idleCeilingMs: 'pwd=hunter2' }, 'idleCeilingMs must be a duration from 1ms to 365d'],
+])(
+  'S4: overrides of many tenants say which value of %j is refused, without it',
+  async (overrides, problem) => {
+    const client = new ConsoleClient(await place.fleet(['acme']));
+    const { text, json } = await client.post('/api/tenants-overrides', { overrides, ids: ['acme'] });
+    expect(json.error).toMatchObject({ code: 'INVALID_TENANT', message: expect.stringContaining(problem) });
+    expect(text).not.toContain('hunter2');
+  },
+);
+
 test.each([
   [422, { batchSize: 0 }],
   [422, { batchSize: 5_001 }],

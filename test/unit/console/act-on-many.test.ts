@@ -27,7 +27,9 @@ const done = (ids: readonly string[]): ActedOnTenants => ({ changed: ids.length,
 const failed = (status: number, message: string) => Object.assign(new Error(message), { status });
 
 test('S4: 100,000 tenants that have another status are counted, and the first are named', async () => {
-  expect(await acted(100_000, (ids) => leftFor(ids, 'TENANT_NOT_ACTIVE', 'Any text.'))).toEqual([
+  expect(
+    await acted(100_000, (ids) => leftFor(ids, 'TENANT_NOT_ACTIVE', 'It has another status now.')),
+  ).toEqual([
     '0 tenants woken. 100,000 tenants were not changed (t0, t1, t2, t3, t4 and others): It has another status now.',
     1_000,
   ]);

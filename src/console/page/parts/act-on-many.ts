@@ -92,12 +92,11 @@ interface Reason {
 }
 
 function addReasons(reasons: Map<string, Reason>, left: ActedOnTenants['left']): void {
-  for (const { id, code, message } of left) {
-    const text = code === 'TENANT_NOT_ACTIVE' ? 'It has another status now.' : message;
-    const reason = reasons.get(text) ?? { tenants: 0, ids: [] };
+  for (const { id, message } of left) {
+    const reason = reasons.get(message) ?? { tenants: 0, ids: [] };
     reason.tenants++;
     if (reason.ids.length < named) reason.ids.push(id);
-    reasons.set(text, reason);
+    reasons.set(message, reason);
   }
 }
 
