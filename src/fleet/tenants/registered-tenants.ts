@@ -55,7 +55,10 @@ export interface WokenTenant extends TenantRecord {
 
 /** A tenant after a change to its overrides. */
 export interface TenantWithOverrides extends TenantRecord {
-  /** Whether the call changed it: false when it had these values already. */
+  /**
+   * Whether the call changed it: false when it had these values already. It may be true when another caller made the same
+   * change at that moment.
+   */
   readonly changed: boolean;
 }
 
