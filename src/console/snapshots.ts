@@ -1,7 +1,7 @@
 /** What the console keeps of the registry for a moment, so that a hundred open pages cost no more than one. */
 import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
-import { type LeaseHosts, leaseHosts, mostRead } from './fleet/lease-hosts.ts';
+import { type LeaseHosts, readLeaseHosts } from './fleet/lease-hosts.ts';
 import { readTenantRows } from './tenants/read-rows.ts';
 import { type TenantRow, tenantRow } from './tenants/tenant-row.ts';
 
@@ -58,8 +58,7 @@ export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
   const leases = new SharedRead<LeaseHosts>(
     async () => {
       const asOf = await now();
-      const rows = await multiOutbox.leases().list({ owned: true, limit: mostRead + 1 });
-      return { asOf, value: leaseHosts(rows) };
+      return { asOf, value: await readLeaseHosts(multiOutbox.leases()) };
     },
     { leastMs: 5_000 },
   );

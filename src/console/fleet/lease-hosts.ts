@@ -1,6 +1,7 @@
 /** Which hosts have leases in the registry, in one line of the pulse. */
 import type { LeaseRecord } from '../../engine/lease-store.ts';
-import { isPlanLease } from '../../engine/plan-range.ts';
+import { isPlanLease, planLeaseName } from '../../engine/plan-range.ts';
+import type { MultiOutbox } from '../../multi-outbox-interface.ts';
 import { textOf } from '../tenants/tenant-row.ts';
 
 export interface HostLeases {
@@ -29,17 +30,38 @@ export interface LeaseHosts {
 export const mostRead = 1_000;
 const mostHosts = 10;
 
-/** @param rows the leases with an owner, by name; one more than `mostRead` tells that there are further ones */
-export function leaseHosts(rows: readonly LeaseRecord[]): LeaseHosts {
+/** So many plan leases are read of their own: there is one, or one for each range. */
+const mostPlans = 100;
+
+/** Reads the leases with an owner. The plan leases are among them also where the names before theirs are too many. */
+export async function readLeaseHosts(leases: ReturnType<MultiOutbox['leases']>): Promise<LeaseHosts> {
+  const rows = await leases.list({ owned: true, limit: mostRead + 1 });
+  if (rows.length <= mostRead) return leaseHosts(rows);
+  const plans = [
+    ...(await leases.list({ owned: true, name: planLeaseName })),
+    ...(await leases.list({ owned: true, after: `${planLeaseName}:`, limit: mostPlans })),
+  ];
+  return leaseHosts(rows, plans);
+}
+
+/**
+ * @param rows the leases with an owner, by name; one more than `mostRead` tells that there are further ones
+ * @param more leases by name, of which those count that plan
+ */
+export function leaseHosts(rows: readonly LeaseRecord[], more: readonly LeaseRecord[] = []): LeaseHosts {
   const hosts = new Map<string, { leases: number; first: string; plans: boolean }>();
   let oldest: LeaseRecord | null = null;
-  const read = rows.slice(0, mostRead);
+  const first = rows.slice(0, mostRead);
+  const known = new Set(first.map(({ name }) => name));
+  const plans = more.filter(({ name }) => isPlanLease(name) && !known.has(name));
+  // What is not among the first has a later name.
+  const read = [...first, ...plans];
   for (const row of read) {
     const host = hostOf(row);
-    const known = hosts.get(host) ?? { leases: 0, first: row.name, plans: false };
-    known.leases++;
-    known.plans ||= isPlanLease(row.name);
-    hosts.set(host, known);
+    const counted = hosts.get(host) ?? { leases: 0, first: row.name, plans: false };
+    counted.leases++;
+    counted.plans ||= isPlanLease(row.name);
+    hosts.set(host, counted);
     if (row.acquiredUtc !== null && (oldest?.acquiredUtc == null || row.acquiredUtc < oldest.acquiredUtc))
       oldest = row;
   }
@@ -50,7 +72,7 @@ export function leaseHosts(rows: readonly LeaseRecord[]): LeaseHosts {
     hosts: sorted.slice(0, mostHosts).map(([host, { leases, first }]) => ({ host, leases, first })),
     hostsInAll: hosts.size,
     leases: read.length,
-    isCut: rows.length > read.length,
+    isCut: rows.length > first.length,
     expired: read.filter(({ held }) => !held).length,
     oldest: oldest && {
       name: oldest.name,

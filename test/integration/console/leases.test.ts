@@ -59,6 +59,21 @@ test('S4: the pulse has the hosts of the registry’s leases, in an answer of a 
   expect((await client.get('/api/leases-by-host')).json).toMatchObject({ hostsInAll: 7, leases: 50 });
 });
 
+test('S4: the pulse has the host that plans, also behind the leases of a thousand jobs', async () => {
+  const face = await place.fleet(['acme']);
+  addLeases('registry.db', 150_000);
+  place.connection('registry.db').exec(
+    `UPDATE Leases SET Name = 'plan', Owner = 'web-1:42:ffffffff' WHERE Name = 'order-150000';
+     UPDATE Leases SET Name = 'plan:2/2', Owner = 'web-2:42:ffffffff' WHERE Name = 'order-149900'`,
+  );
+  const { json } = await new ConsoleClient(face).get('/api/leases-by-host');
+  expect(json).toMatchObject({ hostsInAll: 9, leases: 1_002, isCut: true });
+  expect(json.hosts.slice(0, 2)).toEqual([
+    { host: 'web-1:42', leases: 1, first: 'plan' },
+    { host: 'web-2:42', leases: 1, first: 'plan:2/2' },
+  ]);
+});
+
 test('S4: pages that are open at the same time read the leases once', async () => {
   const face = await place.fleet(['acme']);
   let reads = 0;

@@ -48,6 +48,24 @@ test('S4: without a lease there is no host and no oldest', () => {
   });
 });
 
+test('S4: of very many leases those that plan are counted too, once, with their hosts first', () => {
+  const many = Array.from({ length: mostRead + 1 }, (_, index) => lease(`job-${index}`, 'worker:1', 1));
+  const plan = lease('plan', 'web-1:42:ffffffff', 8);
+  const second = lease('plan:2/2', 'web-2:7:0a1b2c3d', 9);
+  expect(leaseHosts(many, [plan, lease('planet', 'space', 1), second])).toMatchObject({
+    hosts: [
+      { host: 'web-1:42', leases: 1, first: 'plan' },
+      { host: 'web-2:7', leases: 1, first: 'plan:2/2' },
+      { host: 'worker:1', leases: mostRead },
+    ],
+    hostsInAll: 3,
+    leases: mostRead + 2,
+    isCut: true,
+  });
+  const other = Array.from({ length: mostRead }, (_, index) => lease(`s${index}`, 'worker:1', 1));
+  expect(leaseHosts([plan, ...other], [plan]).leases).toBe(mostRead);
+});
+
 test('S4: of very many leases a bounded number is counted, and few hosts are named', () => {
   const many = Array.from({ length: mostRead + 1 }, (_, index) =>
     lease(`l${index}`, `owner ${index % 50}`, 1),

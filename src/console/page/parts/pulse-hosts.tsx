@@ -40,7 +40,7 @@ function Line({ data, asOf }: { data: LeaseHosts; asOf: Date }) {
           <Age utc={oldest.acquiredUtc} asOf={asOf} past="ago" />
         </span>
       )}
-      {isCut && <span class="faint">; these are the first {count(leases)} leases by name</span>}
+      {isCut && <span class="faint">; of more leases, {count(leases)} are counted here</span>}
       {expired > 0 && <span class="count warn"> {counted(expired, 'lease')} expired</span>}{' '}
       <PartAsOf asOf={asOf} />
     </p>
