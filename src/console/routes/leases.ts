@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import type { LeaseRecord } from '../../engine/lease-store.ts';
 import type { MultiOutbox } from '../../multi-outbox-interface.ts';
 import { json } from '../answer.ts';
-import { flag, text } from '../parameters.ts';
+import { flag } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
 
 export type { LeaseHosts } from '../fleet/lease-hosts.ts';
@@ -17,12 +17,18 @@ export interface LeasesPage {
 }
 
 const pageSize = 100;
+/** Whatever name a lease has, also one that another program wrote: its page and its release must be reached. */
+const leaseName = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(200),
+  v.check((name) => name.isWellFormed()),
+);
 const page = {
   /** Only those with an owner. */
   owned: v.optional(flag, 'false'),
-  after: v.optional(text(200)),
+  after: v.optional(leaseName),
 };
-const leaseName = v.pipe(text(200), v.minLength(1));
 
 async function pageOf(
   leases: ReturnType<MultiOutbox['leases']>,

@@ -92,7 +92,33 @@ test('S4: pages that are open at the same time read the leases once', async () =
   expect(reads).toBe(1);
 });
 
-test.each(['owned=yes', 'limit=1000', 'after=a%00b', `after=${'x'.repeat(201)}`, 'owned=true&owned=false'])(
+test.each([
+  ['registry.db', '/api/leases'],
+  ['tenants/acme.db', '/api/tenants/acme/leases'],
+])('S4: every name that a lease of %s may have is paged and released', async (file, path) => {
+  const face = await place.fleet(['acme']);
+  const leases = path === '/api/leases' ? face.leases() : face.leases('acme');
+  const names = ['a\u0080b', 'a\u009f', ' blank ', 'é😀', 'x'.repeat(200)];
+  for (const name of names) await leases.acquire(name, { ...hour, owner: 'web-1' });
+  // As only another program names one.
+  const sql = "UPDATE Leases SET Name = 'a' || char(9) || char(127) WHERE Name = ' blank '";
+  place.connection(file).exec(sql);
+  names[2] = 'a\t\u007f';
+  const client = new ConsoleClient(face);
+  for (const name of names) {
+    const { status, json } = await client.get(`${path}?${new URLSearchParams({ after: name })}`);
+    expect([status, json.leases.map((each: { name: string }) => each.name)]).toEqual([
+      200,
+      names.filter((each) => each > name).sort(),
+    ]);
+    const released = await client.post(`${path}/release`, { name });
+    expect([released.status, released.json]).toMatchObject([200, { released: { name, owner: 'web-1' } }]);
+  }
+  for (const name of ['', 'x'.repeat(201), '\ud800', 7, null])
+    expect((await client.post(`${path}/release`, { name })).status).toBe(400);
+});
+
+test.each(['owned=yes', 'limit=1000', 'after=', `after=${'x'.repeat(201)}`, 'owned=true&owned=false'])(
   'S4: the leases do not take %s',
   async (query) => {
     const client = new ConsoleClient(await place.fleet(['acme']));
