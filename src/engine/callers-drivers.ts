@@ -39,6 +39,7 @@ function betterSqlite(value: Candidate): Found {
     };
   };
   return {
+    isSynchronous: true,
     query(sql, parameters) {
       const statement = database.prepare(sql);
       if (statement.reader) return statement.all(...parameters);
@@ -212,7 +213,9 @@ export function callersTransaction(
   for (const driver of knownDrivers) {
     const found = driver(value as never, dialect);
     if (found === undefined) continue;
-    return 'problem' in found ? found : { placeholder: placeholders[dialect], isKnownOpen: true, ...found };
+    return 'problem' in found
+      ? found
+      : { placeholder: placeholders[dialect], isKnownOpen: true, isSynchronous: false, ...found };
   }
   const { query, placeholder = placeholders[dialect] } = value as Partial<SqlTransaction>;
   if (typeof query !== 'function' || typeof placeholder !== 'function') return undefined;
@@ -227,5 +230,6 @@ export function callersTransaction(
     },
     placeholder: (nth) => placeholder.call(value, nth),
     isKnownOpen: false,
+    isSynchronous: false,
   };
 }

@@ -19,6 +19,8 @@ export interface CallersTransaction extends SqlTransaction {
   placeholder(nth: number): string;
   /** Whether its driver says that the transaction is open. False: nobody knows, so the engine must find out. */
   readonly isKnownOpen: boolean;
+  /** Whether `query` returns the rows themselves and no promise, so that nothing else can run between two statements. */
+  readonly isSynchronous: boolean;
 }
 
 /** A value that is known and cannot be joined: what it is, and what to give instead. */

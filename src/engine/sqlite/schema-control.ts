@@ -27,9 +27,9 @@ export function checksum(migration: Migration): string {
   return createHash('sha256').update(migration.sql).digest('hex');
 }
 
-function readJournal(connection: Connection): JournalRow[] {
-  const found = connection.get(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'SchemaJournal'`);
-  if (found === undefined) return [];
+function readJournal(connection: Pick<Connection, 'all'>): JournalRow[] {
+  const found = connection.all(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'SchemaJournal'`);
+  if (found.length === 0) return [];
   return connection.all<JournalRow>('SELECT Version, Name, Checksum FROM SchemaJournal ORDER BY Version');
 }
 
@@ -54,7 +54,11 @@ function tooNew(subject: Subject, version: number, latest: number): MultiOutboxE
  * `oldestUsable`.
  * @throws SCHEMA_MISSING, SCHEMA_OUTDATED
  */
-export function verifySchema(connection: Connection, { oldestUsable }: Schema, subject: Subject): void {
+export function verifySchema(
+  connection: Pick<Connection, 'all'>,
+  { oldestUsable }: Schema,
+  subject: Subject,
+): void {
   const version = readJournal(connection).at(-1)?.Version ?? 0;
   if (version === 0) throw schemaMissing(subject);
   if (version < oldestUsable) {

@@ -35,22 +35,45 @@ function answer(connection: Connection, { sql, values, wanted = 'rows' }: Statem
     : { rows: connection.all<SqlRow>(sql, ...given), changed: false };
 }
 
+/** Work that yields a value or a promise of it, and gets the value back. */
+export type Steps<T> = Generator<unknown, T, unknown>;
+
+/** One step. */
+export function* result<T>(value: T | PromiseLike<T>): Steps<T> {
+  return (yield value) as T;
+}
+
+/** Runs steps of which none yields a promise, before it returns. */
+export function runAtOnce<T>(steps: Steps<T>): T {
+  let step = steps.next();
+  while (!step.done) step = steps.next(step.value);
+  return step.value;
+}
+
+export async function runAwaiting<T>(steps: Steps<T>): Promise<T> {
+  let step = steps.next();
+  while (!step.done) {
+    const settled = await Promise.resolve(step.value).then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    );
+    step = 'error' in settled ? steps.throw(settled.error) : steps.next(settled.value);
+  }
+  return step.value;
+}
+
 /**
  * Few drivers tell how many rows a raw statement changed, so the INSERT returns a row. Some take a text that begins with
  * INSERT for one whose id they must return, so it begins with a comment.
  */
-export async function runScriptThrough<T>(
-  script: Script<T>,
-  { query, placeholder }: CallersTransaction,
-): Promise<T> {
+export function* scriptThrough<T>(script: Script<T>, { query, placeholder }: CallersTransaction): Steps<T> {
   let step = script.next();
   while (!step.done) {
     const { sql, values, wanted = 'rows' } = step.value;
     let nth = 0;
     const text = sql.replaceAll('?', () => placeholder(++nth));
-    const rows = await query(
-      wanted === 'changes' ? `/* multi-outbox */ ${text} RETURNING 1 AS Stored` : text,
-      [...values],
+    const rows = yield* result(
+      query(wanted === 'changes' ? `/* multi-outbox */ ${text} RETURNING 1 AS Stored` : text, [...values]),
     );
     step = script.next({ rows, changed: rows.length > 0 });
   }

@@ -33,7 +33,7 @@ export function ActButton({ right, disabled, when = true, onDone, onOpen, ...act
   const isOpen = asked !== null;
   // Also when the button goes with its row, as at Back.
   useLayoutEffect(() => {
-    if (isOpen) return () => onOpen?.(false);
+    return isOpen ? () => onOpen?.(false) : undefined;
   }, [isOpen]);
   if (!useRight(right) || (!when && asked === null)) return null;
   return (
