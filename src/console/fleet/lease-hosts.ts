@@ -38,7 +38,7 @@ export async function readLeaseHosts(leases: ReturnType<MultiOutbox['leases']>):
   const rows = await leases.list({ owned: true, limit: mostRead + 1 });
   if (rows.length <= mostRead) return leaseHosts(rows);
   const plans = [
-    ...(await leases.list({ owned: true, name: planLeaseName })),
+    ...(await leases.list({ name: planLeaseName })).filter(({ owner }) => owner !== null),
     ...(await leases.list({ owned: true, after: `${planLeaseName}:`, limit: mostPlans })),
   ];
   return leaseHosts(rows, plans);
