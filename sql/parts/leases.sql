@@ -223,8 +223,8 @@ GO
 IF OBJECT_ID(N'[$(Schema)].[Lease_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_List]
-  @Name nvarchar(200) = NULL,
-  @After nvarchar(200) = NULL,
+  @Name nvarchar(4000) = NULL,
+  @After nvarchar(4000) = NULL,
   @Limit int = 2147483647,
   @Owned bit = 0
 AS

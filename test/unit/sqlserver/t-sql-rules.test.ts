@@ -223,7 +223,7 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
     'SELECT @IsOurs = 1 FROM [$(Schema)].[Leases]\n',
     'SELECT @IsOurs = 1 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED)\n',
   ],
-  ['firstLooksDoNotWait', 'leases', ' WITH (READUNCOMMITTED) ORDER BY Name', ' ORDER BY Name'],
+  ['firstLooksDoNotWait', 'leases', ' WITH (READUNCOMMITTED)\nWHERE', '\nWHERE'],
   ['firstLooksDoNotWait', 'registry-plan', ' WITH (READUNCOMMITTED)', ''],
   [
     'targetsAreNotForced',
