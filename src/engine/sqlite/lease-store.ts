@@ -46,7 +46,11 @@ function listed({ name, after, limit, owned }: ListLeases): [text: string, ...va
   const conditions = [...(after === undefined ? [] : ['Name > ?']), ...(owned ? ['Owner IS NOT NULL'] : [])];
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   // A negative limit is none.
-  return [`${sql.list}${where} ORDER BY Name LIMIT ? + 0`, ...(after === undefined ? [] : [after]), limit ?? -1];
+  return [
+    `${sql.list}${where} ORDER BY Name LIMIT ? + 0`,
+    ...(after === undefined ? [] : [after]),
+    limit ?? -1,
+  ];
 }
 
 /** The columns of a lease that tell who holds it, and for how long. */
