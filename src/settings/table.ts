@@ -110,12 +110,7 @@ export const groups = {
       '1s',
       'Time between two plans of the local host; a tick that comes later than this is reported as late.',
     ),
-    capacity: setting(
-      'PLAN_CAPACITY',
-      count(1, 20_000),
-      1_000,
-      'How many tenants one plan chooses at most; 20000 is the most.',
-    ),
+    capacity: setting('PLAN_CAPACITY', count(1, 20_000), 1_000, 'How many tenants one plan chooses at most.'),
     planners: setting(
       'PLANNERS',
       count(1, 64),

@@ -112,14 +112,11 @@ describeOnServer(`producers when something fails (${serverVariable})`, () => {
   /** Another producer, on a connection of its own, with an open transaction that holds the order's dedup key. */
   async function rivalOf(order: string) {
     const pool = await connected();
-    // It is not the victim of a deadlock: SQL Server goes by the priority, and Babelfish by who looks for a deadlock first.
-    const settings = ['SET DEADLOCK_PRIORITY HIGH', `SELECT set_config('deadlock_timeout', '600s', false)`];
-    for (const setting of settings) {
-      await pool
-        .request()
-        .batch(setting)
-        .catch(() => {});
-    }
+    // SQL Server takes the other one for the victim of a deadlock. Babelfish has no priorities.
+    await pool
+      .request()
+      .batch('SET DEADLOCK_PRIORITY HIGH')
+      .catch(() => {});
     const transaction = pool.transaction();
     await transaction.begin();
     const run = (sql: string) => transaction.request().batch(sql);
@@ -137,18 +134,33 @@ describeOnServer(`producers when something fails (${serverVariable})`, () => {
     const tryIt = (what: string, body: (order: string) => Promise<void>) =>
       testWith(isThere, `Q3: ${what}`, missing, () => body(`${name} ${what}`.slice(0, 100)));
 
-    tryIt('the victim of a deadlock tries again, and stores both', async (order) => {
-      const rival = await rivalOf(order);
-      const sent = proxy.seen('Outbox_Enqueue');
-      const producer = await start(program, order);
-      await producer.before(sent);
-      await rival.insert(); // ends when the server has rolled the producer back
-      await rival.end('rollback');
-      expect(placed(await producer.ended)).toEqual({
-        duplicate: false,
-        stderr: expect.stringMatching(/^trying again after an error: .*deadlock/i),
-      });
-      expect(await stored(order)).toEqual(once);
+    tryIt('the victim of a deadlock tries again, and stores both', async (what) => {
+      // Without priorities, the victim is whoever looks for a deadlock first.
+      for (let left = 5; left > 0; left--) {
+        const order = `${what} ${left}`;
+        const rival = await rivalOf(order);
+        const sent = proxy.seen('Outbox_Enqueue');
+        const producer = await start(program, order);
+        await producer.before(sent);
+        // Ends when the server has rolled one of them back.
+        const isVictim = await rival.insert().then(
+          () => false,
+          (error) => {
+            if (error.number === 1205) return true;
+            throw error;
+          },
+        );
+        if (!isVictim) await rival.end('rollback');
+        const end = placed(await producer.ended);
+        expect(await stored(order)).toEqual(once);
+        if (isVictim) continue;
+        expect(end).toEqual({
+          duplicate: false,
+          stderr: expect.stringMatching(/^trying again after an error: .*deadlock/i),
+        });
+        return;
+      }
+      throw new Error('the producer was never the victim');
     });
 
     tryIt('a connection lost before the commit: it tries again, and stores both', async (order) => {
@@ -252,7 +264,8 @@ describeOnServer(`producers when something fails (${serverVariable})`, () => {
         expect([isVictim, first.message]).toEqual([true, expect.stringMatching(/deadlock/i)]);
         expect(await call(await connected(), 'deadlock').ended).toMatchObject({ duplicate: false });
       } else {
-        const said = isVictim ? ['Trying again after error 1205.'] : [];
+        // Without priorities both can be victims, one after the other.
+        const said = isVictim ? ['Trying again after error 1205.'] : expect.any(Array);
         expect(first).toEqual({ duplicate: false, said });
       }
       expect(await stored('deadlock')).toEqual(once);

@@ -41,12 +41,6 @@ const longestPlanLeaseMs = 30_000;
 const mostCandidates = 10_000;
 
 /**
- * The most entries that are read of a strategy's list, because the list may be a generator that never ends. The setting
- * `plan.capacity` allows no greater capacity.
- */
-const mostChoices = 2 * mostCandidates;
-
-/**
  * One plan (F3): takes the plan lease, reads the due tenants, lets the strategy choose, commits the choice and
  * returns one dispatch request for each tenant that it got. It makes two calls to the registry, or one when no tenant
  * is due.
@@ -136,9 +130,11 @@ async function choice(
     const choices = strategy.choose([...candidates], capacity, lease.fence);
     // An async strategy is refused by the loop below, which cannot read a promise.
     ignoreRejection(choices);
+    // The list may be a generator that never ends.
+    const most = 2 * Math.max(capacity, mostCandidates);
     let read = 0;
     for (const candidate of choices) {
-      if (chosen.size >= capacity || ++read > mostChoices) break;
+      if (chosen.size >= capacity || ++read > most) break;
       if (known.has(candidate)) chosen.add(candidate);
     }
   } catch (error) {
