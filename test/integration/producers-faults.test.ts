@@ -163,27 +163,31 @@ describeOnServer(`producers when something fails (${serverVariable})`, () => {
       throw new Error('the producer was never the victim');
     });
 
-    tryIt('a connection lost before the commit: it tries again, and stores both', async (order) => {
-      const struck = proxy.strike('Outbox_Enqueue', 'cut', 'request');
-      const producer = await start(program, order);
-      await producer.before(struck);
-      expect(placed(await producer.ended)).toEqual({
+    for (const { when, text, at, duplicate } of [
+      {
+        when: 'before the commit: it tries again, and stores both',
+        text: 'Outbox_Enqueue',
+        at: 'request',
         duplicate: false,
-        stderr: expect.stringContaining('trying again after an error: '),
-      });
-      expect(await stored(order)).toEqual(once);
-    });
-
-    tryIt('a connection lost after the commit: it tries again, and stores nothing twice', async (order) => {
-      const struck = proxy.strike(program.commit, 'cut', 'answer');
-      const producer = await start(program, order);
-      await producer.before(struck);
-      expect(placed(await producer.ended)).toEqual({
+      },
+      {
+        when: 'after the commit: it tries again, and stores nothing twice',
+        text: program.commit,
+        at: 'answer',
         duplicate: true,
-        stderr: expect.stringContaining('trying again after an error: '),
+      },
+    ] as const) {
+      tryIt(`a connection lost ${when}`, async (order) => {
+        const struck = proxy.strike(text, 'cut', at);
+        const producer = await start(program, order);
+        await producer.before(struck);
+        expect(placed(await producer.ended)).toEqual({
+          duplicate,
+          stderr: expect.stringContaining('trying again after an error: '),
+        });
+        expect(await stored(order)).toEqual(once);
       });
-      expect(await stored(order)).toEqual(once);
-    });
+    }
 
     tryIt('another producer of the same order commits meanwhile: it is a duplicate', async (order) => {
       const rival = await rivalOf(order);
