@@ -17,3 +17,6 @@ export const describeDeletingOpenFiles = isPosix ? describe : describe.skip;
 
 /** Blocks of documents in POSIX shell, and programs linked into node_modules/.bin. */
 export const testWithShell = isPosix ? test : test.skip;
+
+/** Tests that ask the system which files this process has open. */
+export const testOnLinux = process.platform === 'linux' ? test : test.skip;

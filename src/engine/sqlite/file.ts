@@ -63,6 +63,8 @@ export class DatabaseFile {
   /** Replaces the machine's clock; a connection that a caller opened does not use it. */
   readonly clock: (() => number) | undefined;
   #connection: Connection | null = null;
+  /** For handlers' transactions; null while one has it. */
+  #spare: Connection | null = null;
   readonly #openFiles: OpenFiles;
   #place: string | null = null;
 
@@ -147,13 +149,28 @@ export class DatabaseFile {
     }
   }
 
-  /** Opens another connection, for a handler's transaction; the caller must close it. */
+  /** Another connection, for a handler's transaction. Call `connect` first; the caller keeps it as a spare, or closes it. */
   connectApart(): Connection {
-    return this.#open(withoutCreating(this.path));
+    const spare = this.#spare;
+    this.#spare = null;
+    return spare ?? this.#open(withoutCreating(this.path));
   }
 
-  /** Closes the connection; the next `connect` opens a new one. Idempotent. */
+  /** Keeps a connection for the next `connectApart`. @param beside what `connect` returned before this one was taken */
+  keepSpare(connection: Connection, beside: Connection): void {
+    if (this.#connection === beside && this.#spare === null) this.#spare = connection;
+    else closeQuietly(connection.database);
+  }
+
+  closeSpare(): void {
+    const spare = this.#spare;
+    this.#spare = null;
+    closeQuietly(spare?.database);
+  }
+
+  /** Closes the connections; the next `connect` opens a new one. Idempotent. */
   disconnect(): void {
+    this.closeSpare();
     const connection = this.#connection;
     this.#connection = null;
     if (this.#place !== null && this.#openFiles.get(this.#place) === this)

@@ -17,7 +17,7 @@ import {
   type Subject,
   sqliteCode,
 } from './errors.ts';
-import { closeQuietly, type DatabaseFile, FileLinked, FileMissing, FileShared } from './file.ts';
+import { type DatabaseFile, FileLinked, FileMissing, FileShared } from './file.ts';
 import type { Schema } from './migrations/migration.ts';
 import { applyMigrations, verifySchema } from './schema-control.ts';
 
@@ -28,6 +28,12 @@ const longestWaitMs = 25;
 export interface WriteOptions {
   /** False skips the fsync, for writes that may be lost in a power cut, or until `makeDurable`. */
   readonly durable?: boolean;
+}
+
+/** A connection for a handler's transaction, and the file's own one. */
+export interface Apart {
+  readonly connection: Connection;
+  readonly beside: Connection;
 }
 
 export class DatabaseHandle {
@@ -142,17 +148,17 @@ export class DatabaseHandle {
     }
   }
 
-  /** Opens another connection and begins a write transaction on it. */
-  begun(): Promise<Connection> {
+  /** Begins a write transaction on another connection. */
+  begun(): Promise<Apart> {
     return this.attempt(
       () => {
-        this.#verified();
+        const beside = this.#verified();
         const connection = this.file.connectApart();
         try {
-          connection.database.exec('BEGIN IMMEDIATE');
-          return connection;
+          connection.prepare('BEGIN IMMEDIATE').run();
+          return { connection, beside };
         } catch (error) {
-          closeQuietly(connection.database);
+          this.file.keepSpare(connection, beside);
           throw error;
         }
       },

@@ -4,6 +4,7 @@ import { MultiOutboxError } from '../../errors.ts';
 import { Connection } from './connection.ts';
 import { explain, type Subject, subjectName } from './errors.ts';
 import type { DatabaseHandle } from './handle.ts';
+import { lentConnection } from './lent-connection.ts';
 import { canonicalPath } from './paths.ts';
 import { verifySchema } from './schema-control.ts';
 
@@ -79,13 +80,15 @@ function connectionOf(
   database: DatabaseSync,
   handle: DatabaseHandle,
 ): { connection: Connection; now: number } {
-  const known = stillJoined(database);
-  const connection = known?.connection ?? new Connection(database);
+  const lent = lentConnection(database);
+  const key = lent?.database ?? database;
+  const known = stillJoined(key);
+  const connection = known?.connection ?? lent ?? new Connection(database);
   const file = known?.file ?? fileOf(connection);
   assertTenantsFile(file, handle);
   if (known === undefined) {
     verifySchema(connection, handle.schema, handle.subject);
-    joined.set(database, { connection, file });
+    joined.set(key, { connection, file });
   }
   return { connection, now: known?.now ?? connection.now() };
 }

@@ -36,6 +36,8 @@ const statements = perTable((table) => {
     claimedSequences: `SELECT Sequence FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1`,
     identities: `SELECT group_concat(Sequence || ' ' || MessageId, char(10)) FROM ${table} INDEXED BY ${table}_Claimed
       WHERE Status = 1 AND ClaimFence = ?`,
+    claimedOne: `SELECT Sequence, ${textColumn('MessageId')}, ${keyColumn} FROM ${table}
+      WHERE Sequence = ? AND Status = 1 AND ClaimFence = ?`,
     claimed: `SELECT Sequence, ${textColumn('MessageId')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Claimed
       WHERE Status = 1 AND ClaimFence = ?`,
     retry: `UPDATE ${table} SET ${ready}, DueUtc = :due, DueSetUtc = :now, Recovered = 0, Parks = 0, ${errors} WHERE ${ours} ${key}`,
@@ -183,7 +185,13 @@ function applyEachDone(
 ): number[] {
   const sql = statements[table];
   const claimed = new Map<number, ClaimedRow>();
-  for (const row of connection.allTuples<ClaimedRow>(sql.claimed, lease.fence)) claimed.set(row[0], row);
+  const rows =
+    done.length <= fewRows
+      ? done.flatMap(({ sequence }) =>
+          connection.allTuples<ClaimedRow>(sql.claimedOne, sequence, lease.fence),
+        )
+      : connection.allTuples<ClaimedRow>(sql.claimed, lease.fence);
+  for (const row of rows) claimed.set(row[0], row);
   const matched: number[] = [];
   const unmatched: number[] = [];
   for (const { sequence, messageId } of done) {

@@ -6,14 +6,15 @@ import type { Connection } from '../connection.ts';
 import { closeQuietly } from '../file.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { expiresInMs, isLastAcquisition } from '../lease-store.ts';
+import { LentConnection } from '../lent-connection.ts';
 import { isTransactionOpen } from '../transaction.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { tableOf } from './records.ts';
 
 /**
- * The handler gets a connection of its own, which is closed at the end, so that a late statement fails. The file has
- * one writer, so this process's handlers take turns. Its other writes go in between, such as the renewal of the
- * run's lease. A transaction that would delay the renewal until the lease has run out is rolled back before then.
+ * The handler gets a connection apart from the engine's own. The file has one writer, so this process's handlers take
+ * turns. Its other writes go in between, such as the renewal of the run's lease. A transaction that would delay the
+ * renewal until the lease has run out is rolled back before then.
  */
 export function transact<T>(
   handle: DatabaseHandle,
@@ -22,25 +23,33 @@ export function transact<T>(
   work: (transaction: unknown) => Promise<T>,
 ): Promise<T> {
   const { signal } = request;
-  const { transactions } = handle.file;
-  return transactions.use(async () => {
-    const connection = await handle.begun();
-    const limit = new AbortController();
+  const { file, subject } = handle;
+  return file.transactions.use(async () => {
+    const { connection, beside } = await handle.begun();
+    const lent = new LentConnection(connection, subject.tenantId);
+    const stop = new AbortController();
+    const abort = () => stop.abort(signal.reason);
     let timer: NodeJS.Timeout | undefined;
+    let isReusable = false;
     try {
+      if (signal.aborted) abort();
+      else signal.addEventListener('abort', abort, { once: true });
       timer = setTimeout(
-        () => limit.abort(outlastsLease(handle.subject.tenantId)),
+        () => stop.abort(outlastsLease(subject.tenantId)),
         mayLastMs(expiresInMs(connection, request.lease)),
       );
-      const stop = AbortSignal.any([signal, limit.signal]);
-      const result = await unlessAborted(() => work(connection.database), stop);
-      stop.throwIfAborted();
+      const result = await unlessAborted(() => work(lent.database), stop.signal);
+      stop.signal.throwIfAborted();
       settleAndCommit(handle, connection, queue, request);
+      isReusable = lent.isReusable;
       return result;
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      lent.end();
+      if (isReusable) file.keepSpare(connection, beside);
       // Closing rolls back an uncommitted transaction.
-      closeQuietly(connection.database);
+      else closeQuietly(connection.database);
     }
   }, signal);
 }
@@ -71,7 +80,7 @@ function settleAndCommit(
       isUnbroken: false,
     });
     if (unmatched.length > 0) throw messageLost(subject.tenantId);
-    connection.database.exec('COMMIT');
+    connection.prepare('COMMIT').run();
   } catch (error) {
     throw handle.explain(error);
   }

@@ -103,10 +103,13 @@ export class SqliteWorkQueue implements WorkQueue {
     );
   }
 
-  settle(request: SettleRequest): Promise<SettleResult> {
-    return this.#remembering((memory) =>
+  async settle(request: SettleRequest): Promise<SettleResult> {
+    const result = await this.#remembering((memory) =>
       this.#handle.write((connection, now) => settle(connection, this.#table, request, memory(), now)),
     );
+    // The run has ended, and with it its handlers' transactions.
+    if (result.lease !== 'renewed') this.#handle.file.closeSpare();
+    return result;
   }
 
   /** A try begins where the last committed call has stopped, because a transaction that fails takes its changes back. */
