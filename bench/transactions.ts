@@ -81,9 +81,7 @@ export const transactions: Benchmark = {
       targets: [
         atLeast('share of the speed of raw transactions', measurement.figures.shareOfRaw.median, 0.6),
       ],
-      notes: [
-        'Each handler gets a connection of its own, so that no late statement of it can get into the transaction of another.',
-      ],
+      notes: [],
     };
   },
 };

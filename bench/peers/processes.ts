@@ -2,6 +2,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
+/** Milliseconds. */
+export const longestRunMs = 600_000;
+
 /** Runs a program, and resolves with its standard output. */
 export async function outputOf(
   program: string,
@@ -11,7 +14,12 @@ export async function outputOf(
 ): Promise<string> {
   // npm would leave what it has compiled in the folder of temporary files.
   const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: '1', ...variables };
-  const running = promisify(execFile)(program, words, { cwd, env, timeout: 600_000, killSignal: 'SIGKILL' });
+  const running = promisify(execFile)(program, words, {
+    cwd,
+    env,
+    timeout: longestRunMs,
+    killSignal: 'SIGKILL',
+  });
   const kill = () => running.child.kill('SIGKILL');
   // Before their folder is removed, which happens at the same event.
   process.prependListener('exit', kill);

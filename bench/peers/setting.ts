@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 import { installPeers, versions } from './install.ts';
 import type { Figures, Job, PeerName, Work } from './job.ts';
 import { findPostgres, type PostgresServer, serverVariable, startPostgres } from './postgres-server.ts';
-import { outputOf } from './processes.ts';
+import { longestRunMs, outputOf } from './processes.ts';
 
 export interface Setting {
   readonly contenders: readonly Contender[];
@@ -73,7 +73,8 @@ function versionsOf(server: PostgresServer | undefined): string {
 
 /** A program prints the reason first, and then a stack. */
 export function reasonOf(error: unknown): string {
-  const { stderr } = error as { stderr?: string };
+  const { stderr, killed } = error as { stderr?: string; killed?: boolean };
+  if (killed) return `it did not end within ${longestRunMs / 60_000} minutes`;
   const lines = (stderr || String(error)).trim().split('\n').slice(0, 4);
   return lines.map((line) => line.replace(/^npm error /, '')).join('; ');
 }

@@ -7,8 +7,9 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { MultiOutboxError } from '../../errors.ts';
 import type { Connection } from './connection.ts';
 
-/** Statements that change rows and nothing else. Others, such as PRAGMA and ATTACH, may change the connection. */
-const changesRowsOnly = /^\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH)\b/i;
+/** One statement that changes rows and nothing else. Others, such as PRAGMA and ATTACH, may change the connection. */
+const changesRowsOnly =
+  /^\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|SAVEPOINT|RELEASE|ROLLBACK\s+TO)\b[^;]*;?\s*$/i;
 
 const connections = new WeakMap<DatabaseSync, Connection>();
 
@@ -51,8 +52,9 @@ export class LentConnection {
     // The connection may have the transaction of another handler by now.
     if (this.#hasEnded && (name === 'isOpen' || name === 'isTransaction')) return false;
     if (name === 'prepare') return this.#prepare(database);
-    return this.#calling(database, name, () => {
-      if (name !== 'location') this.#isReusable = false;
+    return this.#calling(database, name, ([sql]) => {
+      const leavesNothing = name === 'exec' && changesRowsOnly.test(String(sql));
+      if (!leavesNothing && name !== 'location') this.#isReusable = false;
     });
   }
 
@@ -71,12 +73,12 @@ export class LentConnection {
   }
 
   /** A property of `target`; a method calls `target`, which has the native object. */
-  #calling(target: object, name: string | symbol, onCall: () => void): unknown {
+  #calling(target: object, name: string | symbol, onCall: (given: readonly unknown[]) => void): unknown {
     const value: unknown = Reflect.get(target, name, target);
     if (typeof value !== 'function' || name === 'constructor') return value;
     return (...given: unknown[]) => {
       this.#assertOpen();
-      onCall();
+      onCall(given);
       return value.apply(target, given);
     };
   }

@@ -47,7 +47,11 @@ const connectionId = (db: DatabaseSync) => {
 
 test('T1: the next handler gets the connection of the one before', async () => {
   const acting = await run(2);
-  await transact(acting, 0, (db) => db.prepare(insert).run('A'));
+  await transact(acting, 0, (db) => {
+    db.exec('SAVEPOINT inner');
+    db.prepare(insert).run('A');
+    db.exec('RELEASE inner;');
+  });
   expect(await transact(acting, 1, connectionId)).toBeGreaterThan(0);
 });
 
@@ -109,6 +113,12 @@ test.each<
   [
     'a PRAGMA',
     (db) => db.prepare('PRAGMA case_sensitive_like = ON').get(),
+    (db) => db.prepare("SELECT 'a' LIKE 'A' AS seen").get(),
+    { seen: 1 },
+  ],
+  [
+    'a PRAGMA behind another statement',
+    (db) => db.exec('SELECT 1; PRAGMA case_sensitive_like = ON'),
     (db) => db.prepare("SELECT 'a' LIKE 'A' AS seen").get(),
     { seen: 1 },
   ],
