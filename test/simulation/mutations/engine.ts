@@ -224,10 +224,10 @@ export const engineMutations: readonly Mutation[] = [
     file: 'engine/sqlite/queue/transact.ts',
     edits: [
       [
-        'const result = await unlessAborted(() => work(connection.database), stop);',
-        'const result = await unlessAborted(() => work(connection.database), new AbortController().signal);',
+        'const result = await unlessAborted(() => work(lent.database), stop.signal);',
+        'const result = await unlessAborted(() => work(lent.database), new AbortController().signal);',
       ],
-      ['stop.throwIfAborted();', 'void stop;'],
+      ['stop.signal.throwIfAborted();', 'void stop;'],
     ],
   },
   {
