@@ -40,7 +40,7 @@ function AuditTable({ rows, asOf }: { rows: readonly AuditRow[]; asOf: Date }) {
         <caption class="unseen">Acts, the latest first</caption>
         <thead>
           <tr>
-            {['When', 'Who', 'Act', 'Tenant', 'Which'].map((title) => (
+            {['When', 'Who', 'Act', 'On'].map((title) => (
               <th scope="col" key={title}>
                 {title}
               </th>
@@ -49,6 +49,7 @@ function AuditTable({ rows, asOf }: { rows: readonly AuditRow[]; asOf: Date }) {
               Changed
             </th>
             <th scope="col">Result</th>
+            <th scope="col">Which</th>
           </tr>
         </thead>
         <tbody>
@@ -71,9 +72,6 @@ function AuditTable({ rows, asOf }: { rows: readonly AuditRow[]; asOf: Date }) {
                   <Link to={`/operations/${row.operationId}`}>operation {row.operationId.slice(0, 8)}</Link>
                 )}
               </td>
-              <td class="long" title={JSON.stringify(row.selection)}>
-                <code>{JSON.stringify(row.selection)}</code>
-              </td>
               <td class="number">
                 <Count value={row.count} />
               </td>
@@ -86,10 +84,22 @@ function AuditTable({ rows, asOf }: { rows: readonly AuditRow[]; asOf: Date }) {
                   'done'
                 )}
               </td>
+              <SelectionCell selection={row.selection} />
             </tr>
           ))}
         </tbody>
       </table>
     </Scroll>
+  );
+}
+
+/** What was selected; empty when the act is on the whole tenant or operation. */
+function SelectionCell({ selection }: Pick<AuditRow, 'selection'>) {
+  const text = JSON.stringify(selection);
+  if (text === '{}') return <td />;
+  return (
+    <td class="long" title={text}>
+      <code>{text}</code>
+    </td>
   );
 }
