@@ -39,6 +39,15 @@ const effects = () =>
       .map(({ Name }) => Name),
   );
 
+/** What a property that somebody has defined on an object finds in `this`. */
+function itself<T extends object>(object: T): T {
+  return (Object.defineProperty(object, 'itself', { get: returnsThis }) as T & { itself: T }).itself;
+}
+
+function returnsThis(this: unknown): unknown {
+  return this;
+}
+
 const connectionId = (db: DatabaseSync) => {
   // A connection's own count of changes tells it from a new one.
   const { changes } = db.prepare('SELECT total_changes() AS changes').get() as { changes: number };
@@ -77,6 +86,24 @@ test.each([
   ],
   ['COMMIT', (db: DatabaseSync) => () => db.exec('COMMIT')],
   ['close', (db: DatabaseSync) => () => db.close()],
+  [
+    'the connection behind the view',
+    (db: DatabaseSync) => {
+      const { exec } = itself(db);
+      return () => exec("INSERT INTO Effects VALUES ('late')");
+    },
+  ],
+  [
+    'the statement behind the view',
+    (db: DatabaseSync) => {
+      const statement = itself(db.prepare(insert));
+      return () => statement.run('late');
+    },
+  ],
+  [
+    'the limits of a connection',
+    (db: DatabaseSync) => () => db.limits ?? db.exec('older releases of Node have none'),
+  ],
 ])('T1: after its transaction a handler is refused: %s', async (_, prepare) => {
   const acting = await run(3);
   const { late, view } = await transact(acting, 0, (db) => ({ late: prepare(db), view: db }));
@@ -140,6 +167,12 @@ test.each<
     (db) => ({ seen: 'mine' in db }),
     { seen: false },
   ],
+  [
+    'a property that it has defined',
+    (db) => Object.defineProperty(db, 'mine', { value: true }),
+    (db) => ({ seen: 'mine' in db }),
+    { seen: false },
+  ],
 ])('T1: the next handler does not see what a handler has changed: %s', async (_, change, seen, unchanged) => {
   const acting = await run(2);
   await transact(acting, 0, async (db) => {
@@ -147,6 +180,18 @@ test.each<
     expect(seen(db)).not.toEqual(unchanged);
   });
   expect(await transact(acting, 1, seen)).toEqual(unchanged);
+});
+
+test('T1: the next handler does not see the limits that a handler has set', async () => {
+  const acting = await run(2);
+  // Older releases of Node have none.
+  const limit = (db: DatabaseSync) => (db.limits as DatabaseSync['limits'] | undefined)?.likePatternLength;
+  const before = await transact(acting, 0, (db) => {
+    const first = limit(db);
+    if (first !== undefined) db.limits.likePatternLength = 7;
+    return first;
+  });
+  expect(await transact(acting, 1, limit)).toBe(before);
 });
 
 test('T1: an iteration that a handler has not ended does not keep the next one from the present state', async () => {
@@ -172,6 +217,32 @@ test('T1: a handler that fails leaves nothing for the next one', async () => {
   await expect(failing).rejects.toThrow('the handler’s own');
   await transact(acting, 1, (db) => db.prepare(insert).run('B'));
   expect(await effects()).toEqual(['B']);
+});
+
+test.each([
+  ['COMMIT', (db: DatabaseSync) => db.exec('COMMIT')],
+  [
+    'a failed INSERT OR ROLLBACK',
+    (db: DatabaseSync) => db.exec('INSERT OR ROLLBACK INTO Effects VALUES (NULL)'),
+  ],
+])('T1: once %s has ended the transaction, no statement is committed on its own', async (_, end) => {
+  const acting = await run(1);
+  const ending = transact(acting, 0, (db) => {
+    const statement = db.prepare(insert);
+    try {
+      end(db);
+    } catch {
+      // The handler goes on.
+    }
+    const refusal = expect.objectContaining({ code: 'TRANSACTION_NOT_OPEN', tenantId: 'acme' });
+    expect(() => statement.run('A')).toThrow(refusal);
+    expect(() => db.prepare(insert)).toThrow(refusal);
+    expect(() => db.exec('BEGIN')).toThrow(refusal);
+    expect(() => db.exec('SAVEPOINT inner')).toThrow(refusal);
+    expect([db.isOpen, db.isTransaction]).toEqual([true, false]);
+  });
+  await expect(ending).rejects.toMatchObject({ code: 'TRANSACTION_NOT_OPEN', tenantId: 'acme' });
+  expect(await effects()).toEqual([]);
 });
 
 test('T1: the view is a DatabaseSync, with its properties', async () => {
