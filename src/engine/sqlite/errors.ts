@@ -27,6 +27,7 @@ const resultCode = {
   cantOpen: 14,
   /** Two connections kept racing for the WAL's locks; trying again helps. */
   protocol: 15,
+  constraint: 19,
   notADatabase: 26,
 } as const;
 
@@ -54,6 +55,11 @@ export function isLocked(error: unknown): boolean {
 /** True when SQLite could not open the file or one of its companions. */
 export function isUnopened(error: unknown): boolean {
   return sqliteCode(error) === resultCode.cantOpen;
+}
+
+/** True when a constraint or a trigger refused a write; the connection and the file are intact. */
+export function isRefused(error: unknown): boolean {
+  return sqliteCode(error) === resultCode.constraint;
 }
 
 export function subjectName(subject: Subject): string {
@@ -153,6 +159,12 @@ export function explain(error: unknown, subject: Subject, access: () => FileAcce
       return new MultiOutboxError(
         'DATABASE_ERROR',
         `${who}: ${at} cannot be opened; check that it is a file and that this program may read and write it and its folder`,
+        details,
+      );
+    case resultCode.constraint:
+      return new MultiOutboxError(
+        'DATABASE_ERROR',
+        `${who}: ${at} refused a write (${oneLine(messageOf(error))}); correct what is written, or the constraint or trigger that refuses it`,
         details,
       );
     case resultCode.error:

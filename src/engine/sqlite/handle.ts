@@ -13,6 +13,7 @@ import {
   databaseShared,
   explain,
   isLocked,
+  isRefused,
   isUnopened,
   type Subject,
   sqliteCode,
@@ -172,9 +173,8 @@ export class DatabaseHandle {
     if (error instanceof FileLinked) return databaseLinked(this.subject, error.link);
     if (error instanceof FileShared) return databaseShared(this.subject, error.otherPath);
     const explained = explain(error, this.subject, () => this.file.access());
-    if (sqliteCode(error) !== null && !connectionSurvives.has(explained.code) && !this.file.inMemory) {
-      this.file.disconnect();
-    }
+    const survives = sqliteCode(error) === null || isRefused(error) || connectionSurvives.has(explained.code);
+    if (!survives && !this.file.inMemory) this.file.disconnect();
     return explained;
   }
 

@@ -2,7 +2,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { mayLastMs } from '../../../src/engine/sqlite/queue/transact.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
-import { begin, failure, message } from './scene.ts';
+import { begin, failure, message, tenantFileOf, withProgram } from './scene.ts';
 
 const place = new SqlitePlace();
 const never = new AbortController().signal;
@@ -59,4 +59,25 @@ test('T1: a signal that fires as the handler ends still undoes the transaction',
   });
   await expect(late).rejects.toThrow('time is up');
   expect(await queue.statistics()).toMatchObject({ claimed: 1, done: 0 });
+});
+
+test('T1: a handler whose writes a constraint refuses at the commit is told so, and nothing is committed', async () => {
+  const { queue, request } = await claimed();
+  const file = tenantFileOf(place);
+  await withProgram(file, (db) =>
+    db.exec(`CREATE TABLE Orders (Id INTEGER PRIMARY KEY);
+      CREATE TABLE Payments (OrderId REFERENCES Orders (Id) DEFERRABLE INITIALLY DEFERRED)`),
+  );
+  const pay = (order: string) => async (transaction: unknown) =>
+    (transaction as DatabaseSync).exec(`${order} INSERT INTO Payments VALUES (7)`);
+  const refused = await failure(queue.transact(request, pay('')));
+  expect(refused).toMatchObject({ code: 'DATABASE_ERROR', tenantId: 'acme' });
+  expect(refused.message).toMatch(
+    /refused a write \(FOREIGN KEY constraint failed\); correct what is written/,
+  );
+  const payments = () =>
+    withProgram(file, (db) => db.prepare('SELECT count(*) AS stored FROM Payments').get());
+  expect(await payments()).toEqual({ stored: 0 });
+  await queue.transact(request, pay('INSERT INTO Orders VALUES (7);'));
+  expect(await payments()).toEqual({ stored: 1 });
 });
