@@ -80,7 +80,8 @@ export interface HandlerContext {
 export interface HandlerTransaction<Driver = unknown> {
   /**
    * The driver's own object, for the handler's statements and for the `transaction` option of `enqueue` and `receive`:
-   * a `DatabaseSync` of node:sqlite, or an `mssql.Transaction`.
+   * a `DatabaseSync` of node:sqlite, or an `mssql.Transaction`. It takes no statements once the transaction has ended. A
+   * `DatabaseSync` is a view of the connection: use its methods, and do not pass it to `backup` of node:sqlite.
    */
   readonly driver: Driver;
   /** Stores a message in the tenant's outbox as part of the transaction. */
