@@ -52,6 +52,8 @@ export function simulatedHandlers(options: HandlersOptions): Handler[] {
 }
 
 const never = new Promise<never>(() => {});
+/** Milliseconds between the statements that a handler still tries after its commit. */
+const lateMs = [1, 20, 200];
 
 class HandlerCall {
   readonly #world: World;
@@ -150,7 +152,9 @@ class HandlerCall {
   async #post(): Promise<void> {
     const { messageId } = this.#message;
     const { attempt } = this.#context;
+    let driver: unknown;
     const transaction = this.#context.transaction(async (tx) => {
+      driver = tx.driver;
       await this.#world.takeEffect(tx.driver, messageId, attempt);
       if (this.#alwaysFails) throw new Error('a constraint fails each time');
       if (this.#strikes('transaction is slow')) {
@@ -166,6 +170,7 @@ class HandlerCall {
       return;
     }
     await transaction;
+    void this.#checkEnd(driver);
     if (this.#strikes('fails after its commit')) throw new Error('failed after the commit');
   }
 
@@ -174,6 +179,18 @@ class HandlerCall {
     if (!this.#context.signal.aborted || this.#process.isDead || !(await this.#world.isUsable(driver)))
       return;
     this.#world.broken('T3 rollback', `message ${this.#message.messageId} still has its transaction`);
+  }
+
+  /** After the commit, statements fail: none gets into the transaction of another handler (T1). */
+  async #checkEnd(driver: unknown): Promise<void> {
+    for (const ms of lateMs) {
+      await pause(ms);
+      if (this.#process.isDead || !(await this.#world.isUsable(driver))) continue;
+      this.#world.broken(
+        'T1 end',
+        `message ${this.#message.messageId} still has a transaction after its commit`,
+      );
+    }
   }
 
   /** As long as things go wrong, each attempt at the message fails. */

@@ -231,6 +231,12 @@ export const engineMutations: readonly Mutation[] = [
     ],
   },
   {
+    name: "a handler's transaction can be used after its end",
+    breaks: 'T1',
+    file: 'engine/sqlite/lent-connection.ts',
+    edits: [['this.#hasEnded = true;', 'void this.#hasEnded;']],
+  },
+  {
     name: 'a report cancels a wake',
     breaks: 'F7',
     file: 'engine/sqlite/registry/reports.ts',
