@@ -10,11 +10,11 @@ export function messageLost(tenantId: string | undefined): MultiOutboxError {
   );
 }
 
-/** The error when the handler itself has ended the transaction. */
+/** The error when a statement of the handler has ended the transaction: COMMIT, ROLLBACK, or one that the database refused. */
 export function endedByHandler(tenantId: string | undefined): MultiOutboxError {
   return new MultiOutboxError(
     'TRANSACTION_NOT_OPEN',
-    `tenant '${tenantId}': the handler's transaction is no longer open, so the message could not be settled in it; leave COMMIT and ROLLBACK to context.transaction`,
+    `tenant '${tenantId}': the handler's transaction is no longer open, so the message could not be settled in it; leave COMMIT and ROLLBACK to context.transaction, and let the error of a failed statement leave the handler, because the database may roll back with it`,
     tenantId === undefined ? {} : { tenantId },
   );
 }

@@ -125,6 +125,12 @@ export function explain(error: unknown, subject: Subject, access: () => FileAcce
     case resultCode.busy:
     case resultCode.locked:
     case resultCode.protocol:
+      if (messageOf(error).includes('statements in progress'))
+        return new MultiOutboxError(
+          'DATABASE_ERROR',
+          `${who}: ${at} cannot commit while the rows of a statement that writes are being read; read all of them, for instance with all() instead of iterate()`,
+          details,
+        );
       return new MultiOutboxError(
         'DATABASE_LOCKED',
         `${who}: ${at} stayed locked by another connection for longer than the busy timeout; end the long transaction there, or raise MULTI_OUTBOX_SQLITE_BUSY_TIMEOUT`,

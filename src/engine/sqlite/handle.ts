@@ -173,7 +173,8 @@ export class DatabaseHandle {
     if (error instanceof FileLinked) return databaseLinked(this.subject, error.link);
     if (error instanceof FileShared) return databaseShared(this.subject, error.otherPath);
     const explained = explain(error, this.subject, () => this.file.access());
-    const survives = sqliteCode(error) === null || isRefused(error) || connectionSurvives.has(explained.code);
+    const survives =
+      sqliteCode(error) === null || isRefused(error) || isLocked(error) || explained.code === 'DATABASE_FULL';
     if (!survives && !this.file.inMemory) this.file.disconnect();
     return explained;
   }
@@ -208,8 +209,6 @@ export class DatabaseHandle {
     return connection;
   }
 }
-
-const connectionSurvives: ReadonlySet<string> = new Set(['DATABASE_LOCKED', 'DATABASE_FULL']);
 
 function timed<T>(work: () => T, tell: (ms: number) => void): T {
   const from = performance.now();

@@ -14,11 +14,14 @@ import type { Connection } from './connection.ts';
 const changesRowsOnly =
   /^\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|SAVEPOINT|RELEASE|ROLLBACK\s+TO)\b[^;]*(;\s*)?$/i;
 
-const connections = new WeakMap<DatabaseSync, Connection>();
+const lentByView = new WeakMap<DatabaseSync, LentConnection>();
 
-/** The connection that a handler's view shows, for this engine's own statements; undefined for any other object. */
+/**
+ * The connection that a handler's view shows, for this engine's own statements; undefined for any other object.
+ * @throws TRANSACTION_NOT_OPEN once the handler's transaction has ended
+ */
 export function lentConnection(database: DatabaseSync): Connection | undefined {
-  return connections.get(database);
+  return lentByView.get(database)?.connection;
 }
 
 export class LentConnection {
@@ -27,16 +30,18 @@ export class LentConnection {
    * own object in it without a check.
    */
   readonly database: DatabaseSync;
+  readonly #connection: Connection;
   readonly #native: DatabaseSync;
   readonly #tenantId: string | undefined;
   #isReusable = true;
   #hasEnded = false;
 
   constructor(connection: Connection, tenantId: string | undefined) {
+    this.#connection = connection;
     this.#native = connection.database;
     this.#tenantId = tenantId;
     this.database = viewOf(this.#native, (name) => this.#ofDatabase(name));
-    connections.set(this.database, connection);
+    lentByView.set(this.database, this);
   }
 
   /** Whether the handler has left the connection as it was, so that it can be lent again. */
@@ -44,10 +49,15 @@ export class LentConnection {
     return this.#isReusable;
   }
 
+  /** @throws TRANSACTION_NOT_OPEN */
+  get connection(): Connection {
+    this.#assertOpen();
+    return this.#connection;
+  }
+
   /** From now on the view and the statements that were prepared on it refuse every call. */
   end(): void {
     this.#hasEnded = true;
-    connections.delete(this.database);
   }
 
   #ofDatabase(name: string | symbol): unknown {

@@ -34,8 +34,9 @@ export function joinTransaction<T>(
   const { subject } = handle;
   handle.assertOpen();
   try {
-    assertTransaction(transaction, subject);
-    const { connection, now } = connectionOf(transaction, handle);
+    const lent = lentConnection(transaction);
+    if (lent === undefined) assertTransaction(transaction, subject);
+    const { connection, now } = connectionOf(transaction, lent, handle);
     connection.database.exec(`SAVEPOINT ${savepoint}`);
     try {
       const result = work(connection, handle.file.clock?.() ?? now);
@@ -78,9 +79,9 @@ export function isTransactionOpen(database: DatabaseSync): boolean {
 
 function connectionOf(
   database: DatabaseSync,
+  lent: Connection | undefined,
   handle: DatabaseHandle,
 ): { connection: Connection; now: number } {
-  const lent = lentConnection(database);
   const key = lent?.database ?? database;
   const known = stillJoined(key);
   const connection = known?.connection ?? lent ?? new Connection(database);

@@ -124,7 +124,11 @@ test('T1, Q3: after its transaction a handler cannot store messages in the trans
   const view = await transact(acting, 0, (db) => db);
   await transact(acting, 1, async () => {
     const late = acting.queue.enqueue([message('late')], view);
-    await expect(late).rejects.toMatchObject({ code: 'TRANSACTION_NOT_OPEN', tenantId: 'acme' });
+    await expect(late).rejects.toMatchObject({
+      code: 'TRANSACTION_NOT_OPEN',
+      tenantId: 'acme',
+      message: expect.stringMatching(/the handler's transaction has ended.*; await all of them/),
+    });
   });
   expect(await acting.queue.statistics()).toMatchObject({ ready: 0, done: 2 });
 });

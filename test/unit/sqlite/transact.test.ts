@@ -1,6 +1,7 @@
 /** T1, T3: how a handler's transaction ends, where the conformance suite cannot see it. */
 import { DatabaseSync } from 'node:sqlite';
 import { mayLastMs } from '../../../src/engine/sqlite/queue/transact.ts';
+import type { MultiOutboxError } from '../../../src/errors.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, failure, message, tenantFileOf, withProgram } from './scene.ts';
 
@@ -80,4 +81,38 @@ test('T1: a handler whose writes a constraint refuses at the commit is told so, 
   expect(await payments()).toEqual({ stored: 0 });
   await queue.transact(request, pay('INSERT INTO Orders VALUES (7);'));
   expect(await payments()).toEqual({ stored: 1 });
+});
+
+test('T1: a handler that has not read all rows of a statement that writes is told so', async () => {
+  const { queue, request } = await claimed();
+  await withProgram(tenantFileOf(place), (db) => db.exec('CREATE TABLE Orders (Id INTEGER)'));
+  const unread = queue.transact(request, async (transaction) => {
+    const insert = 'INSERT INTO Orders VALUES (1), (2) RETURNING Id';
+    (transaction as DatabaseSync).prepare(insert).iterate().next();
+  });
+  const refused = await failure(unread);
+  expect(refused).toMatchObject({ code: 'DATABASE_ERROR', transient: false });
+  expect(refused.message).toMatch(/cannot commit while the rows .* are being read; read all of them/);
+});
+
+test('T1, Q3: once SQLite has rolled the transaction back, a message in it is refused, and the handler is told why', async () => {
+  const { queue, request } = await claimed();
+  await withProgram(tenantFileOf(place), (db) =>
+    db.exec(`CREATE TABLE Orders (Id INTEGER);
+      CREATE TRIGGER Refuse BEFORE INSERT ON Orders BEGIN SELECT RAISE(ROLLBACK, 'not today'); END`),
+  );
+  let refused: MultiOutboxError | undefined;
+  const ended = queue.transact(request, async (transaction) => {
+    expect(() => (transaction as DatabaseSync).exec('INSERT INTO Orders VALUES (1)')).toThrow('not today');
+    refused = await failure(queue.enqueue([message('late')], transaction));
+  });
+  expect(await failure(ended)).toMatchObject({
+    code: 'TRANSACTION_NOT_OPEN',
+    message: expect.stringMatching(/let the error of a failed statement leave the handler/),
+  });
+  expect(refused).toMatchObject({
+    code: 'TRANSACTION_NOT_OPEN',
+    message: expect.stringMatching(/was ended .* by SQLite after an error.*let that error leave the handler/),
+  });
+  expect(await queue.statistics()).toMatchObject({ ready: 0, claimed: 1 });
 });
