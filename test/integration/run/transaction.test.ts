@@ -144,7 +144,7 @@ describe('context.transaction', () => {
     const handlers = [defineHandler({ topic: 'hangs', timeoutMs: 500, handle }), orders(handle)];
     const report = await run(queue, handlers, { retry: { baseMs: 0 } });
     goOn.resolve();
-    expect(await late.promise).toMatchObject({ message: expect.stringContaining('not open') });
+    expect(await late.promise).toMatchObject({ code: 'TRANSACTION_NOT_OPEN', tenantId: 'acme' });
     expect(report.counts).toMatchObject({ done: 2, retried: 1, lost: 0 });
     expect(entries()).toEqual(['hangs 2', 'other 1']);
   });
