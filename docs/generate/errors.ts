@@ -28,8 +28,8 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'install it with the command in the message',
   ],
   TRANSACTION_NOT_OPEN: [
-    'the transaction given to a call is not open, or a handler ended the transaction of `context.transaction`',
-    'begin your transaction before the call and commit it afterwards; never end the transaction of `context.transaction` yourself',
+    'the transaction given to a call is not open, or ended before the messages were stored, or a handler ended the transaction of `context.transaction`',
+    'begin your transaction before the call, await the call, and commit afterwards; never end the transaction of `context.transaction` yourself',
   ],
   WRONG_DATABASE: [
     "the transaction given to the call is not on the tenant's database",

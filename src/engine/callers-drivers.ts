@@ -10,6 +10,7 @@ import type {
   SqlRow,
   SqlTransaction,
 } from './callers-transaction.ts';
+import { countedTypeorm } from './transaction-counts.ts';
 
 type Found = (Pick<CallersTransaction, 'query'> & Partial<CallersTransaction>) | NotJoinable | undefined;
 type Rows = readonly SqlRow[];
@@ -29,8 +30,10 @@ const rowsOf = (result: unknown): Rows => (Array.isArray(result) ? result : []);
 
 /** better-sqlite3, and libsql, which has the same interface. */
 function betterSqlite(value: Candidate): Found {
-  if (!has(value, 'prepare', 'exec') || typeof value.inTransaction !== 'boolean') return undefined;
-  if (!value.inTransaction) return closed('the connection', "the connection after 'BEGIN IMMEDIATE'");
+  if (!has(value, 'prepare', 'exec') || !('inTransaction' in value)) return undefined;
+  // libsql ends the process when `inTransaction` of a closed connection is read.
+  if (value.open === false || value.inTransaction !== true)
+    return closed('the connection', "the connection after 'BEGIN IMMEDIATE'");
   const database = value as unknown as {
     prepare(sql: string): {
       reader: boolean;
@@ -110,6 +113,7 @@ function typeorm(value: Candidate, dialect: Dialect): Found {
     );
   return {
     query: async (sql, parameters) => rowsOf(await runner.query(sql, parameters)),
+    identity: () => countedTypeorm(runner as object),
     ...(dialect === 'sqlserver' && { placeholder: (nth: number) => `@${nth - 1}` }),
   };
 }
@@ -131,12 +135,14 @@ function mikroOrm(value: Candidate): Found {
   if (!has(value, 'execute', 'isInTransaction', 'fork')) return undefined;
   const manager = value as unknown as {
     isInTransaction(): boolean;
+    getTransactionContext?(): unknown;
     execute(sql: string, parameters: unknown[]): Promise<unknown>;
   };
   if (!manager.isInTransaction())
     return closed('this MikroORM EntityManager', 'the em of em.transactional, or an em after em.begin');
   return {
     query: async (sql, parameters) => rowsOf(await manager.execute(sql, parameters)),
+    identity: () => manager.getTransactionContext?.(),
     placeholder: () => '?',
   };
 }
@@ -217,8 +223,18 @@ export function callersTransaction(
       ? found
       : { placeholder: placeholders[dialect], isKnownOpen: true, isSynchronous: false, ...found };
   }
-  const { query, placeholder = placeholders[dialect] } = value as Partial<SqlTransaction>;
+  return sqlTransaction(value as Partial<SqlTransaction>, dialect);
+}
+
+function sqlTransaction(
+  value: Partial<SqlTransaction>,
+  dialect: Dialect,
+): CallersTransaction | NotJoinable | undefined {
+  const { query, id, placeholder = placeholders[dialect] } = value;
   if (typeof query !== 'function' || typeof placeholder !== 'function') return undefined;
+  const identity = typeof id === 'function' ? () => id.call(value) : undefined;
+  if (identity !== undefined && (identity() ?? null) === null)
+    return closed("the object in 'transaction'", "it after the begin: its 'id' says that none is open");
   return {
     query: async (sql, parameters) => {
       const rows: unknown = await (value as SqlTransaction).query(sql, parameters);
@@ -229,7 +245,8 @@ export function callersTransaction(
       );
     },
     placeholder: (nth) => placeholder.call(value, nth),
-    isKnownOpen: false,
+    isKnownOpen: identity !== undefined,
     isSynchronous: false,
+    ...(identity !== undefined && { identity }),
   };
 }

@@ -11,22 +11,44 @@ export interface SqlTransaction {
   query(sql: string, parameters: SqlValue[]): readonly SqlRow[] | PromiseLike<readonly SqlRow[]>;
   /** Writes the nth parameter, counted from 1, in the statement. Default: `?` in SQLite, `@p1` on SQL Server. */
   placeholder?(nth: number): string;
+  /**
+   * What identifies the open transaction: another value for each, compared with `===`; undefined or null when none is open.
+   * It is asked at the call and before each statement, so that a call that is not awaited cannot store messages in the next
+   * transaction of the same connection. An object that belongs to one transaction, and fails after it, needs none.
+   */
+  id?(): unknown;
 }
 
 export type Dialect = 'sqlite' | 'sqlserver';
 
-export interface CallersTransaction extends SqlTransaction {
+export interface CallersTransaction extends Omit<SqlTransaction, 'id'> {
   placeholder(nth: number): string;
   /** Whether its driver says that the transaction is open. False: nobody knows, so the engine must find out. */
   readonly isKnownOpen: boolean;
   /** Whether `query` returns the rows themselves and no promise, so that nothing else can run between two statements. */
   readonly isSynchronous: boolean;
+  /** Differs for each transaction of the same value. Absent if the value belongs to one transaction, or does not tell. */
+  readonly identity?: () => unknown;
 }
 
 /** A value that is known and cannot be joined: what it is, and what to give instead. */
 export interface NotJoinable {
   readonly problem: string;
 }
+
+/** A caller's transaction at the moment of a call (transaction-mark.ts). */
+export interface TransactionMark {
+  /**
+   * Why the call must store nothing: its transaction is not open any more. Undefined: it is, as far as its value tells.
+   * Ask right before a statement.
+   */
+  problem(): string | undefined;
+  /** Removes the mark, whatever has become of its transaction. Never throws. */
+  end(): void;
+}
+
+export const endedMeanwhile =
+  'the transaction (or its savepoint) in which the call was made ended before the messages were stored; await the call before you end it';
 
 /** What to give, for the refusal of a value that is no transaction. */
 export const unknownTransaction =

@@ -16,7 +16,7 @@
  * index of their own, by topic, so that many of them do not slow a claim down either. A claim that has room for their
  * topic takes them back first.
  */
-import type { SqlValue } from './callers-transaction.ts';
+import type { SqlValue, TransactionMark } from './callers-transaction.ts';
 import type { AcquireLease, LeasedElsewhere, LeaseRef } from './lease-store.ts';
 import type { ClaimedMessage, EnqueueResult, MessageRecord, NewMessage, SettledMessage } from './message.ts';
 import type {
@@ -229,10 +229,14 @@ export interface WorkQueue {
    * with null, the messages are committed when the promise resolves. The results have the order of the input. A
    * message whose dedup key or id was seen before, in the table or earlier in the same call, is not stored. If both
    * messages have a hash and the hashes differ, that is a conflict: the new message is inserted as Dead, once for
-   * each hash, outside its ordering group.
+   * each hash, outside its ordering group. `mark` is of the moment when the caller gave the transaction.
    * @throws MultiOutboxError TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_MISSING or a DATABASE_ code
    */
-  enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]>;
+  enqueue(
+    messages: readonly NewMessage[],
+    transaction?: unknown,
+    mark?: TransactionMark,
+  ): Promise<EnqueueResult[]>;
 
   /** One statement that stores a message in the transaction in which the caller runs it. Nothing is sent. */
   enqueueStatement(message: NewMessage, placeholder?: (nth: number) => string): EnqueueStatement;

@@ -3,6 +3,7 @@ import type { NewMessage } from '../engine/message.ts';
 import { isList } from '../errors.ts';
 import type { NamesOf } from '../options.ts';
 import { checkedFields, checkedText, type MessageInput, newMessage, trimmedText } from '../queue/message.ts';
+import { store } from '../queue/store.ts';
 import { storeOptions } from '../queue/store-options.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
@@ -69,7 +70,7 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
     const messages = many.map((message, index) =>
       receivedMessage(message, many.length > 1 ? ` at index ${index}` : ''),
     );
-    const stored = await access.use((queue) => queue.enqueue(messages, transaction));
+    const stored = await store(access, messages, transaction);
     const results = stored.map(
       ({ status, messageId }): Received => ({
         status: status === 'enqueued' ? 'accepted' : status,

@@ -2,6 +2,7 @@ import type { EnqueueStatement } from '../engine/work-queue.ts';
 import { functionOf, isList } from '../errors.ts';
 import { optionsOf } from '../options.ts';
 import { type MessageInput, newMessage, newMessages } from '../queue/message.ts';
+import { store } from '../queue/store.ts';
 import { storeOptions } from '../queue/store-options.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
@@ -63,7 +64,7 @@ export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
     const messages = newMessages(input);
     if (messages.length === 0) return [];
     // Only messages with a hash can conflict, and these have none.
-    const results = (await access.use((queue) => queue.enqueue(messages, transaction))) as Enqueued[];
+    const results = (await store(access, messages, transaction)) as Enqueued[];
     if (wake) {
       // Prefer a message stored by this call: a duplicate's row may have been committed earlier, and so says nothing
       // about this transaction.

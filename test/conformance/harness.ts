@@ -88,6 +88,8 @@ export interface Stage {
     work: (transaction: unknown) => Promise<T>,
     end: 'commit' | 'rollback',
   ): Promise<T>;
+  /** Commits the transaction that `withTransaction` gives, and begins the next one of the same object. */
+  beginAgain(transaction: unknown): Promise<void>;
   /** The transaction that `withTransaction` gives, as an application hands over that of a driver which is not known. */
   asQueries(transaction: unknown): SqlTransaction;
   /** Gives `work` the same object as `withTransaction` does, but without an open transaction. */

@@ -2,6 +2,7 @@
 import type { SqlTransaction } from '../../src/engine/callers-transaction.ts';
 import type { TenantAddress } from '../../src/engine/engine.ts';
 import { MessageStatus } from '../../src/engine/message.ts';
+import { markTransaction } from '../../src/engine/transaction-mark.ts';
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { message, payloads, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
@@ -88,6 +89,26 @@ export function joinQueriesSuite(scene: Scene): void {
           });
       });
       await expect(queue.statistics()).resolves.toMatchObject({ ready: 0 });
+    });
+
+    test('Q3: when its `id` tells that the transaction of the call has ended, it is refused, and nothing is stored', async () => {
+      const { queue, address } = await scene.queue('outbox');
+      await within(address, 'commit', async (queries) => {
+        let open: number | undefined = 1;
+        const transaction: SqlTransaction = { ...queries, id: () => open };
+        const mark = markTransaction(transaction);
+        const enqueue = (payload: string) => queue.enqueue([message(payload)], transaction, mark);
+        for (const now of [2, undefined]) {
+          open = now;
+          await expect(enqueue('stray')).rejects.toMatchObject({
+            code: 'TRANSACTION_NOT_OPEN',
+            tenantId: address.id,
+          });
+        }
+        open = 1;
+        await enqueue('own');
+      });
+      expect(payloads((await take(queue)).messages)).toEqual(['own']);
     });
 
     test('Q3: another tenant’s transaction is refused, and can go on', async () => {

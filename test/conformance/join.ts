@@ -1,5 +1,6 @@
 /** Q3, Q4: enqueuing inside the caller's transaction, and the effect of that transaction on a claim. */
 
+import { markTransaction } from '../../src/engine/transaction-mark.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
 import { isMultiOutboxError } from '../../src/errors.ts';
 import { begin, done, message, next, payloads, settle, stored, take } from './run.ts';
@@ -126,6 +127,35 @@ export function joinSuite(scene: Scene): void {
         });
       });
       await expect(queue.get(letter.messageId)).resolves.toBeNull();
+    });
+
+    test('Q3: a call whose transaction has ended stores nothing in the next one of the same value', async () => {
+      const { queue, address } = await scene.queue(name);
+      const [stray, own] = [message('stray'), message('own')];
+      const ended = await scene.stage.withTransaction(
+        address,
+        async (transaction) => ({ transaction, mark: markTransaction(transaction) }),
+        'commit',
+      );
+      await expect(queue.enqueue([stray], ended.transaction, ended.mark)).rejects.toMatchObject({
+        code: 'TRANSACTION_NOT_OPEN',
+        tenantId: address.id,
+      });
+      await scene.stage.withTransaction(
+        address,
+        async (transaction) => {
+          const mark = markTransaction(transaction);
+          await scene.stage.beginAgain(transaction);
+          await expect(queue.enqueue([stray], transaction, mark)).rejects.toMatchObject({
+            code: 'TRANSACTION_NOT_OPEN',
+            message: expect.stringContaining('await the call'),
+          });
+          await queue.enqueue([own], transaction, markTransaction(transaction));
+        },
+        'commit',
+      );
+      await expect(queue.get(stray.messageId)).resolves.toBeNull();
+      await expect(stored(queue, own)).resolves.toMatchObject({ payload: 'own' });
     });
 
     test('Q3: another tenant’s transaction is refused, and can go on', async () => {

@@ -134,6 +134,7 @@ export const sqliteHarness: EngineHarness = {
           connection.exec(end === 'commit' ? 'COMMIT' : 'ROLLBACK');
           return result;
         }),
+      beginAgain: async (transaction) => (transaction as DatabaseSync).exec('COMMIT; BEGIN IMMEDIATE'),
       asQueries: (transaction) => ({
         query: async (sql, parameters) => (transaction as DatabaseSync).prepare(sql).all(...parameters),
       }),

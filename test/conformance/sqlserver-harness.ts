@@ -132,6 +132,10 @@ async function createStage(
       await (end === 'commit' ? transaction.commit() : transaction.rollback());
       return result;
     },
+    beginAgain: async (transaction) => {
+      await (transaction as mssql.Transaction).commit();
+      await (transaction as mssql.Transaction).begin();
+    },
     asQueries: (transaction) => ({
       query: async (sql, parameters) => {
         const request = (transaction as mssql.Transaction).request();

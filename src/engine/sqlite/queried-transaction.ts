@@ -1,6 +1,14 @@
 /** Stores messages in the caller's own transaction of a driver other than node:sqlite, through its queries (Q3). */
+import { setImmediate as immediate } from 'node:timers/promises';
+import { isMultiOutboxError } from '../../errors.ts';
 import { callersTransaction } from '../callers-drivers.ts';
-import { type CallersTransaction, inTurn, type SqlRow, unknownTransaction } from '../callers-transaction.ts';
+import {
+  type CallersTransaction,
+  inTurn,
+  type SqlRow,
+  type TransactionMark,
+  unknownTransaction,
+} from '../callers-transaction.ts';
 import { likeNodeSqlite } from './callers-errors.ts';
 import { nowSql } from './connection.ts';
 import { explain } from './errors.ts';
@@ -8,40 +16,61 @@ import type { DatabaseHandle } from './handle.ts';
 import { canonicalPath } from './paths.ts';
 import { verifySchema } from './schema-control.ts';
 import { result, runAtOnce, runAwaiting, type Script, type Steps, scriptThrough } from './script.ts';
-import { assertTenantsFile, refusal } from './transaction.ts';
+import { assertSame, assertTenantsFile, refusal } from './transaction.ts';
 
-const savepoint = 'multi_outbox_enqueue';
+let savepoints = 0;
 
 /** Transactions whose database passed the check of the schema, with its file. */
 const verified = new WeakMap<object, string>();
+
+export interface Given {
+  /** What the caller gave. Calls for the same one run one after another. */
+  readonly transaction: object;
+  readonly mark: TransactionMark | undefined;
+}
 
 /**
  * Runs a script in the caller's open transaction. When it fails, its own writes are undone and the transaction stays
  * open. Through a synchronous driver all of it runs before this call returns, because such a caller may end the
  * transaction right afterwards, and its value, the connection, does not tell one transaction from the next.
- * @param transaction what the caller gave; calls for the same one run one after another
  * @param script gets the database's time
  * @throws INVALID_ARGUMENT, TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_ and DATABASE_ codes
  */
 export function joinThroughQueries<T>(
   handle: DatabaseHandle,
-  transaction: object,
+  given: Given,
   recognised: CallersTransaction,
   script: (now: number) => Script<T>,
 ): T | Promise<T> {
-  if (recognised.isSynchronous)
+  const { transaction, mark } = given;
+  if (recognised.isSynchronous) {
+    assertSame(mark, handle.subject);
     return runAtOnce(
-      joining(handle, recognised, (file) => checkedNow(handle, transaction, recognised, file), script),
+      joining(
+        handle,
+        recognised,
+        recognised,
+        (file) => checkedNow(handle, transaction, recognised, file),
+        script,
+      ),
     );
-  const joined = whileOpen(handle, transaction, recognised);
+  }
+  const joined = whileOpen(handle, given, recognised);
   // This also checks the schema: the file is the same.
   const now = () => handle.look((connection) => connection.now());
-  return inTurn(transaction, () => runAwaiting(joining(handle, joined, now, script)));
+  return inTurn(transaction, async () => {
+    // Most libraries run a statement of SQLite at once and only wrap its result into promises. From the begin of a turn of the
+    // event loop all statements run before any code of the caller, so no end of the transaction comes between them, and
+    // none between a COMMIT and the library's note of it.
+    await immediate();
+    return runAwaiting(joining(handle, joined, recognised, now, script));
+  });
 }
 
 function* joining<T>(
   handle: DatabaseHandle,
   joined: CallersTransaction,
+  ended: CallersTransaction,
   nowOf: (file: string) => number | Promise<number>,
   script: (now: number) => Script<T>,
 ): Steps<T> {
@@ -51,7 +80,7 @@ function* joining<T>(
     assertTenantsFile(file, handle);
     if (!joined.isKnownOpen) yield* assertOpen(handle, joined);
     const now = yield* result(nowOf(file));
-    return yield* undoable(joined, script(handle.file.clock?.() ?? now));
+    return yield* undoable(handle, joined, ended, script(handle.file.clock?.() ?? now));
   } catch (error) {
     throw explain(likeNodeSqlite(error), handle.subject, () => handle.file.access());
   }
@@ -83,18 +112,18 @@ function checkedNow(
 }
 
 /**
- * Recognises the transaction again before each statement. Code that does not await this call may have ended it meanwhile,
- * and the statement would be committed on its own. If the value is the same for the next transaction, as a QueryRunner
- * is, and that one has begun, nobody can tell.
+ * Recognises the transaction again before each statement. Code that does not await this call may have ended it meanwhile:
+ * the statement would be committed on its own, or with the next transaction of the same value.
  */
 function whileOpen(
   { subject }: DatabaseHandle,
-  transaction: object,
+  { transaction, mark }: Given,
   recognised: CallersTransaction,
 ): CallersTransaction {
   return {
     ...recognised,
     query(sql, parameters) {
+      assertSame(mark, subject);
       const joined = callersTransaction(transaction, 'sqlite');
       if (joined !== undefined && !('problem' in joined)) return joined.query(sql, parameters);
       throw refusal('TRANSACTION_NOT_OPEN', subject, joined?.problem ?? unknownTransaction);
@@ -102,22 +131,36 @@ function whileOpen(
   };
 }
 
-function* undoable<T>(joined: CallersTransaction, script: Script<T>): Steps<T> {
+/** @param ended runs statements also when the transaction has ended: a savepoint that was set just after the end is open then */
+function* undoable<T>(
+  { subject }: DatabaseHandle,
+  joined: CallersTransaction,
+  ended: CallersTransaction,
+  script: Script<T>,
+): Steps<T> {
+  const savepoint = `multi_outbox_enqueue_${++savepoints}`;
   yield joined.query(`SAVEPOINT ${savepoint}`, []);
+  let isReleasing = false;
   try {
     const stored = yield* scriptThrough(script, joined);
+    isReleasing = true;
+    // A savepoint ends with its transaction, so this fails if the transaction has ended meanwhile.
     yield joined.query(`RELEASE ${savepoint}`, []);
     return stored;
   } catch (error) {
     try {
-      yield joined.query(`ROLLBACK TO ${savepoint}`, []);
-      yield joined.query(`RELEASE ${savepoint}`, []);
+      yield ended.query(`ROLLBACK TO ${savepoint}`, []);
+      yield ended.query(`RELEASE ${savepoint}`, []);
     } catch {
-      // SQLite has rolled back the whole transaction by itself, as it does when the disk is full.
+      // The transaction has ended. SQLite also rolls it back by itself, as it does when the disk is full.
     }
-    throw error;
+    if (!isReleasing && !isMultiOutboxError(error, 'TRANSACTION_NOT_OPEN')) throw error;
+    throw refusal('TRANSACTION_NOT_OPEN', subject, endedWhileStoring);
   }
 }
+
+const endedWhileStoring =
+  'the transaction ended while the messages were being stored, so some of them may be committed; await the call before you end it';
 
 function* fileOf({ query }: CallersTransaction): Steps<string | null> {
   const [row] = yield* result(query(`SELECT file FROM pragma_database_list WHERE name = 'main'`, []));

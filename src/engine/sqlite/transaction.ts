@@ -1,6 +1,7 @@
 /** Stores messages in the caller's own transaction on a connection of node:sqlite (Q3). */
 import type { DatabaseSync } from 'node:sqlite';
 import { MultiOutboxError } from '../../errors.ts';
+import type { TransactionMark } from '../callers-transaction.ts';
 import { Connection } from './connection.ts';
 import { explain, type Subject, subjectName } from './errors.ts';
 import type { DatabaseHandle } from './handle.ts';
@@ -29,11 +30,13 @@ const savepoint = 'multi_outbox_enqueue';
 export function joinTransaction<T>(
   handle: DatabaseHandle,
   transaction: DatabaseSync,
+  mark: TransactionMark | undefined,
   work: (connection: Connection, now: number) => T,
 ): T {
   const { subject } = handle;
   handle.assertOpen();
   try {
+    assertSame(mark, subject);
     const lent = lentConnection(transaction);
     if (lent === undefined) assertTransaction(transaction, subject);
     const { connection, now } = connectionOf(transaction, lent, handle);
@@ -67,6 +70,12 @@ function assertTransaction(database: DatabaseSync, subject: Subject): void {
       `the connection in 'transaction' has no open transaction; run 'BEGIN IMMEDIATE' on it first, or leave the option out`,
     );
   }
+}
+
+/** @throws TRANSACTION_NOT_OPEN when the transaction of the call has ended */
+export function assertSame(mark: TransactionMark | undefined, subject: Subject): void {
+  const problem = mark?.problem();
+  if (problem !== undefined) throw refusal('TRANSACTION_NOT_OPEN', subject, problem);
 }
 
 export function isTransactionOpen(database: DatabaseSync): boolean {

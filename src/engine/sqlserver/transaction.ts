@@ -2,7 +2,7 @@
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
 import { callersTransaction } from '../callers-drivers.ts';
-import { inTurn, unknownTransaction } from '../callers-transaction.ts';
+import { inTurn, type TransactionMark, unknownTransaction } from '../callers-transaction.ts';
 import { likeMssql } from './callers-errors.ts';
 import { type Database, execute, type Parameters, type Row, text } from './database.ts';
 import { classify, explain, failure } from './errors.ts';
@@ -27,13 +27,18 @@ export function isTransaction(value: unknown): value is CallersTransaction {
  */
 export async function joinTransaction(
   database: Database,
-  transaction: unknown,
+  { transaction, mark }: { transaction: unknown; mark: TransactionMark | undefined },
   procedure: string,
   parameters: Parameters,
   waitsFor: string,
 ): Promise<Row[][]> {
   const { subject, target } = database;
   database.assertOpen();
+  /** Right before a statement is sent: the caller may have ended the transaction while other calls had their turn. */
+  const assertSame = () => {
+    const problem = mark?.problem();
+    if (problem !== undefined) throw failure('TRANSACTION_NOT_OPEN', subject, problem);
+  };
   const named: Parameters = { ...parameters, Database: [text, target.database] };
   const explained = (error: unknown, cause = error) => {
     const classified = classify(error, 'calling');
@@ -41,6 +46,7 @@ export async function joinTransaction(
   };
   if (isTransaction(transaction)) {
     assertSameDatabase(database, transaction);
+    assertSame();
     const request = transaction.request();
     // Let the caller's driver choose the types, because it may not know the types of our copy of the driver.
     for (const [name, [, value]] of Object.entries(named)) request.input(name, value);
@@ -48,11 +54,16 @@ export async function joinTransaction(
       throw explained(error);
     });
   }
-  const joined = callersTransaction(transaction, 'sqlserver');
-  if (joined === undefined) throw failure('INVALID_ARGUMENT', subject, unknownTransaction);
-  if ('problem' in joined) throw failure('TRANSACTION_NOT_OPEN', subject, joined.problem);
-  const { sql, values } = executeText(database.procedure(procedure), named, joined.placeholder);
+  const recognised = () => {
+    const joined = callersTransaction(transaction, 'sqlserver');
+    if (joined === undefined) throw failure('INVALID_ARGUMENT', subject, unknownTransaction);
+    if ('problem' in joined) throw failure('TRANSACTION_NOT_OPEN', subject, joined.problem);
+    return joined;
+  };
+  const { sql, values } = executeText(database.procedure(procedure), named, recognised().placeholder);
   return inTurn(transaction as object, async () => {
+    assertSame();
+    const joined = recognised();
     try {
       return [[...(await joined.query(sql, values))]];
     } catch (error) {

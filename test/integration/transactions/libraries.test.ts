@@ -6,6 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 const names = [
+  'node:sqlite',
   'better-sqlite3',
   'libsql',
   '@libsql/client',
@@ -13,7 +14,9 @@ const names = [
   'kysely',
   'typeorm',
   'typeorm, a query runner',
+  'mikro-orm, begin and commit',
   'mikro-orm',
+  'any driver, with an id',
   'drizzle on @libsql/client',
 ];
 
@@ -50,13 +53,18 @@ describe.each(names)('%s', (name) => {
     });
   });
 
-  test('Q3: misuse is refused: another tenant’s database, no transaction, one that has ended', () => {
+  test('Q3: misuse is refused: another tenant’s database, no transaction, one that has ended, a closed connection', () => {
     expect(tried[name]).toMatchObject({
       elsewhere: 'WRONG_DATABASE',
       birch: { ready: 0 },
       root: 'TRANSACTION_NOT_OPEN',
+      closed: 'TRANSACTION_NOT_OPEN',
       // Some libraries do not tell that a transaction has ended, but refuse to use it.
       ended: expect.stringMatching(/^(TRANSACTION_NOT_OPEN|DATABASE_ERROR)$/),
     });
+  });
+
+  test('Q3: a call that is not awaited stores its messages with its own transaction, or not at all', () => {
+    expect(tried[name]).toMatchObject({ notAwaited: [] });
   });
 });

@@ -1,4 +1,5 @@
 /** How an application works with each library on SQLite: its own insert into Orders, in the library's transaction. */
+import { DatabaseSync } from 'node:sqlite';
 import { createClient } from '@libsql/client';
 import { EntitySchema as MikroEntity } from '@mikro-orm/core';
 import { MikroORM } from '@mikro-orm/sqlite';
@@ -9,6 +10,7 @@ import createKnex from 'knex';
 import { Kysely, SqliteDialect } from 'kysely';
 import Libsql from 'libsql';
 import { DataSource, EntitySchema } from 'typeorm';
+import type { SqlRow, SqlTransaction } from '../../../src/engine/callers-transaction.ts';
 
 export interface Library {
   /** The value that people pass by mistake, which has no transaction of its own. */
@@ -47,6 +49,7 @@ function connected(db: Connection): Library {
 const orders = sqliteTable('Orders', { Id: text('Id').primaryKey() });
 
 export const libraries: Readonly<Record<string, Open>> = {
+  'node:sqlite': (file) => connected(new DatabaseSync(file)),
   'better-sqlite3': (file) => connected(new BetterSqlite(file)),
   libsql: (file) => connected(new Libsql(file)),
   '@libsql/client': (file) => {
@@ -126,6 +129,25 @@ export const libraries: Readonly<Record<string, Open>> = {
       close: () => source.destroy(),
     };
   },
+  'mikro-orm, begin and commit': async (dbName) => {
+    const orm = await MikroORM.init({ dbName, entities: [], discovery: { warnWhenNoEntities: false } });
+    const em = orm.em.fork();
+    return {
+      root: orm.em.fork(),
+      async inTransaction(order, work) {
+        await em.begin();
+        try {
+          await em.execute('INSERT INTO Orders (Id) VALUES (?)', [order]);
+          await work(em);
+        } catch (error) {
+          await em.rollback();
+          throw error;
+        }
+        await em.commit();
+      },
+      close: () => orm.close(),
+    };
+  },
   'mikro-orm': async (dbName) => {
     const properties = { Id: { type: 'string', primary: true, fieldName: 'Id' } } as const;
     const Order = new MikroEntity<{ Id: string }>({ name: 'Orders', tableName: 'Orders', properties });
@@ -138,6 +160,23 @@ export const libraries: Readonly<Record<string, Open>> = {
           await work(em);
         }),
       close: () => orm.close(),
+    };
+  },
+  'any driver, with an id': (file) => {
+    const db = new DatabaseSync(file);
+    let begun = 0;
+    const transaction: SqlTransaction = {
+      query: async (sql, parameters) => db.prepare(sql).all(...parameters) as SqlRow[],
+      id: () => (db.isOpen && db.isTransaction ? begun : undefined),
+    };
+    const connection = connected(db);
+    return {
+      root: transaction,
+      inTransaction(order, work) {
+        begun++;
+        return connection.inTransaction(order, () => work(transaction));
+      },
+      close: () => db.close(),
     };
   },
   'drizzle on @libsql/client': (file) => {

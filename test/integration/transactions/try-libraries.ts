@@ -2,8 +2,14 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { createMultiOutbox, isMultiOutboxError } from '../../../src/index.ts';
 import { type Library, libraries } from './libraries.ts';
+
+/** Turns of the event loop, and microtasks after them, from a call to the end of its transaction. */
+const pauses = [0, 1, 2].flatMap((turns) =>
+  Array.from({ length: 60 }, (_, microtasks) => ({ turns, microtasks })),
+);
 
 const folder = process.argv[2]!;
 const tried: Record<string, unknown> = {};
@@ -71,10 +77,69 @@ async function tryLibrary(place: string, open: (file: string) => Library | Promi
   result.root = await refused(outbox.enqueue(message('f'), { transaction: library.root }));
   result.ended = await refused(outbox.enqueue(message('g'), { transaction: ended }));
   result.after = stored();
+  result.notAwaited = await notAwaited(library, file, (payload) => stored().messages.includes(payload));
   result.birch = await multiOutbox.outbox('birch').statistics();
 
   await library.close();
+  result.closed = await refused(outbox.enqueue(message('h'), { transaction: library.root }));
   acme.close();
   await multiOutbox.close();
   return result;
+}
+
+/**
+ * Calls that are not awaited, whose transaction ends meanwhile and is followed by another one on the same connection, which is
+ * rolled back. Returns what went wrong.
+ */
+async function notAwaited(
+  library: Library,
+  database: string,
+  isStored: (payload: string) => boolean,
+): Promise<string[]> {
+  const options = { tenants: [{ id: 'acme', database }], telemetry: { logToConsole: false } };
+  const multiOutbox = createMultiOutbox(options);
+  const wrong: string[] = [];
+  const undone = new Error('undone');
+  const undo = (error: unknown) => {
+    if (error !== undone) throw error;
+  };
+  for (const end of ['commit', 'rollback'] as const) {
+    for (const { turns, microtasks } of pauses) {
+      const payload = `${end} after ${turns} turns and ${microtasks} microtasks`;
+      let answered: Promise<string> | undefined;
+      try {
+        await library
+          .inTransaction(payload, async (transaction) => {
+            answered = multiOutbox
+              .outbox('acme')
+              .enqueue({ topic: 't', payload }, { transaction })
+              .then(
+                () => 'stored',
+                (error: unknown) => (isMultiOutboxError(error) ? error.code : String(error)),
+              );
+            for (let turn = 0; turn < turns; turn++) await immediate();
+            for (let microtask = 0; microtask < microtasks; microtask++) await undefined;
+            if (end === 'rollback') throw undone;
+          })
+          .catch(undo);
+        await library
+          .inTransaction(`${payload}, the next`, async () => {
+            await answered;
+            throw undone;
+          })
+          .catch(undo);
+      } catch (error) {
+        wrong.push(`${payload}: ${await answered}, and then ${error}`);
+        continue;
+      }
+      const answer = await answered!;
+      const isRight =
+        answer === 'stored'
+          ? isStored(payload) === (end === 'commit')
+          : /^(TRANSACTION_NOT_OPEN|DATABASE_ERROR)$/.test(answer) && !isStored(payload);
+      if (!isRight) wrong.push(`${payload}: ${answer}, ${isStored(payload) ? 'stored' : 'not stored'}`);
+    }
+  }
+  await multiOutbox.close();
+  return wrong;
 }

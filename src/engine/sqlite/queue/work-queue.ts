@@ -1,7 +1,7 @@
 /** A work queue in a SQLite database. Each operation has a file of its own. */
 import { DatabaseSync } from 'node:sqlite';
 import { callersTransaction } from '../../callers-drivers.ts';
-import { unknownTransaction } from '../../callers-transaction.ts';
+import { type TransactionMark, unknownTransaction } from '../../callers-transaction.ts';
 import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
 import type {
   Counted,
@@ -61,23 +61,31 @@ export class SqliteWorkQueue implements WorkQueue {
   }
 
   /** `transaction` is the caller's, between its BEGIN and its COMMIT. */
-  async enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]> {
+  async enqueue(
+    messages: readonly NewMessage[],
+    transaction?: unknown,
+    mark?: TransactionMark,
+  ): Promise<EnqueueResult[]> {
     const script = (now: number) => insertMessages(this.#table, messages, now);
-    if (transaction !== undefined && transaction !== null) return this.#join(transaction, script);
+    if (transaction !== undefined && transaction !== null) return this.#join(transaction, script, mark);
     if (messages.length === 0) return [];
     return this.#handle.write((connection, now) => runScript(script(now), connection));
   }
 
-  #join<T>(transaction: unknown, script: (now: number) => Script<T>): T | Promise<T> {
+  #join<T>(
+    transaction: unknown,
+    script: (now: number) => Script<T>,
+    mark: TransactionMark | undefined,
+  ): T | Promise<T> {
     if (transaction instanceof DatabaseSync) {
       // Store the messages synchronously, because the caller may commit as soon as this call has returned its promise.
-      return joinTransaction(this.#handle, transaction, (connection, now) =>
+      return joinTransaction(this.#handle, transaction, mark, (connection, now) =>
         runScript(script(now), connection),
       );
     }
     const joined = callersTransaction(transaction, 'sqlite');
     if (joined !== undefined && !('problem' in joined))
-      return joinThroughQueries(this.#handle, transaction as object, joined, script);
+      return joinThroughQueries(this.#handle, { transaction: transaction as object, mark }, joined, script);
     const { subject } = this.#handle;
     throw joined === undefined
       ? refusal('INVALID_ARGUMENT', subject, unknownTransaction)

@@ -1,4 +1,5 @@
 /** Stores messages (Q3), in a call of its own or in the caller's transaction. */
+import type { TransactionMark } from '../../callers-transaction.ts';
 import type { EnqueueResult, NewMessage } from '../../message.ts';
 import type { EnqueueStatement } from '../../work-queue.ts';
 import { bigint, bit, type Database, longText, type Parameters, type Row, text, uuid } from '../database.ts';
@@ -103,11 +104,11 @@ export async function enqueueJoined(
   database: Database,
   table: string,
   messages: readonly NewMessage[],
-  transaction: unknown,
+  given: { transaction: unknown; mark: TransactionMark | undefined },
 ): Promise<EnqueueResult[]> {
   const [procedure, parameters] = callFor(table, messages);
   const joined = { ...parameters, RequireTransaction: [bit, true] } as const;
-  const [known] = await joinTransaction(database, transaction, procedure, joined, waitsFor);
+  const [known] = await joinTransaction(database, given, procedure, joined, waitsFor);
   return results(messages, known ?? [], () => false);
 }
 

@@ -1,5 +1,6 @@
 /** A work queue in a SQL Server database: one file for each concern; a run's calls are in run.ts. */
 import type * as mssql from 'mssql';
+import type { TransactionMark } from '../../callers-transaction.ts';
 import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
 import type {
   Counted,
@@ -42,9 +43,13 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
   }
 
   /** `transaction` is the caller's, between its begin and its commit. */
-  async enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]> {
+  async enqueue(
+    messages: readonly NewMessage[],
+    transaction?: unknown,
+    mark?: TransactionMark,
+  ): Promise<EnqueueResult[]> {
     if (transaction !== undefined && transaction !== null) {
-      return enqueueJoined(this.database, this.table, messages, transaction);
+      return enqueueJoined(this.database, this.table, messages, { transaction, mark });
     }
     this.database.assertOpen();
     if (messages.length === 0) return [];
