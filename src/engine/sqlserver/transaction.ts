@@ -46,12 +46,15 @@ export async function joinTransaction(
   };
   if (isTransaction(transaction)) {
     assertSameDatabase(database, transaction);
-    assertSame();
-    const request = transaction.request();
-    // Let the caller's driver choose the types, because it may not know the types of our copy of the driver.
-    for (const [name, [, value]] of Object.entries(named)) request.input(name, value);
-    return execute(request, database.procedure(procedure)).catch((error) => {
-      throw explained(error);
+    // It takes one request at a time.
+    return inTurn(transaction, () => {
+      assertSame();
+      const request = transaction.request();
+      // Let the caller's driver choose the types, because it may not know the types of our copy of the driver.
+      for (const [name, [, value]] of Object.entries(named)) request.input(name, value);
+      return execute(request, database.procedure(procedure)).catch((error) => {
+        throw explained(error);
+      });
     });
   }
   const recognised = () => {

@@ -10,24 +10,15 @@ import type { SqlTransaction } from '../../../src/engine/callers-transaction.ts'
 import type { Engine } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
-import { message } from '../../conformance/run.ts';
 import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
 import { TestDatabases, tenantAddress, tenantsSetting } from '../../support/sqlserver-databases.ts';
-
-interface Library {
-  /** The value that people pass by mistake, which has no transaction of its own. */
-  readonly root: unknown;
-  /** Runs `work` in a transaction: an insert of the library's own, and the transaction to enqueue in. */
-  inTransaction(
-    work: (insert: (id: string) => Promise<unknown>, tx: unknown) => Promise<void>,
-  ): Promise<unknown>;
-  close(): Promise<unknown>;
-}
+import { type Library, neverNext, right, type Scene, tryLibrary, tryNotAwaited } from './try-library.ts';
 
 const insertInto = 'INSERT INTO dbo.Orders (Id) VALUES';
 
 /** The recipe of docs/transactions.md. */
 const transactionOf = (connection: tedious.Connection): SqlTransaction => ({
+  id: () => connection.transactionDescriptors.at(-1),
   query: (sql, parameters) =>
     new Promise((resolve, reject) => {
       const rows: Record<string, unknown>[] = [];
@@ -49,6 +40,26 @@ const tediousConnection = ({ server, port, user, password, database, options }: 
   } as never);
 
 const libraries: Readonly<Record<string, (config: mssql.config) => Promise<Library>>> = {
+  /** Begins the same object again and again. */
+  async mssql(config) {
+    const pool = await new mssql.ConnectionPool({ ...config, pool: { min: 0, max: 2 } }).connect();
+    const transaction = new mssql.Transaction(pool);
+    return {
+      root: pool,
+      async inTransaction(work) {
+        await transaction.begin();
+        const insert = (id: string) => transaction.request().input('p1', id).query(`${insertInto} (@p1)`);
+        try {
+          await work(insert, transaction);
+          await transaction.commit();
+        } catch (error) {
+          await transaction.rollback();
+          throw error;
+        }
+      },
+      close: () => pool.close(),
+    };
+  },
   async knex({ server: host, port, user, password, database, options }) {
     const knex = createKnex({
       client: 'mssql',
@@ -74,6 +85,32 @@ const libraries: Readonly<Record<string, (config: mssql.config) => Promise<Libra
       inTransaction: (work) =>
         source.transaction((manager) => work((id) => manager.query(`${insertInto} (@0)`, [id]), manager)),
       close: () => source.destroy(),
+    };
+  },
+  async 'typeorm, a query runner'({ server: host, port, user: username, password, database, options }) {
+    const source = new DataSource({
+      type: 'mssql',
+      ...{ host, port, username, password, database },
+      options: { encrypt: options?.encrypt ?? false, trustServerCertificate: true },
+    } as never);
+    await source.initialize();
+    const runner = source.createQueryRunner();
+    return {
+      root: runner,
+      async inTransaction(work) {
+        await runner.startTransaction();
+        try {
+          await work((id) => runner.query(`${insertInto} (@0)`, [id]), runner);
+          await runner.commitTransaction();
+        } catch (error) {
+          await runner.rollbackTransaction();
+          throw error;
+        }
+      },
+      async close() {
+        await runner.release();
+        await source.destroy();
+      },
     };
   },
   async kysely(config) {
@@ -126,11 +163,11 @@ const libraries: Readonly<Record<string, (config: mssql.config) => Promise<Libra
         await done((callback) => connection.beginTransaction(callback));
         try {
           await work(async (id) => transaction.query(`${insertInto} (@p1)`, [id]), transaction);
+          await done((callback) => connection.commitTransaction(callback));
         } catch (error) {
           await done((callback) => connection.rollbackTransaction(callback));
           throw error;
         }
-        await done((callback) => connection.commitTransaction(callback));
       },
       close: async () => connection.close(),
     };
@@ -143,9 +180,11 @@ describeOnServer(`callers’ transactions of other libraries (${serverVariable})
   let queue: WorkQueue;
   let elsewhere: WorkQueue;
   let config: mssql.config;
+  let names: [string, string];
 
   beforeAll(async () => {
-    const [name, other] = [await databases.take('tenant'), await databases.take('tenant')];
+    names = [await databases.take('tenant'), await databases.take('tenant')];
+    const [name, other] = names;
     await databases.batch(name, 'CREATE TABLE dbo.Orders (Id nvarchar(50) NOT NULL)');
     engine = createSqlServerEngine({ env: { [tenantsSetting]: databases.connectionString } });
     queue = engine.openTenant(tenantAddress(name, 'acme')).queue('outbox');
@@ -167,52 +206,17 @@ describeOnServer(`callers’ transactions of other libraries (${serverVariable})
     );
   };
 
+  const scene = (): Scene => ({ queue, elsewhere, orders });
+  // Kysely does not tell that a transaction has ended, but refuses to use it.
+  const endedCode = (name: string) => (name === 'kysely' ? 'DATABASE_ERROR' : 'TRANSACTION_NOT_OPEN');
+
   test.each(Object.keys(libraries))(
-    'Q3: %s: committed together, rolled back together, misuse refused',
+    'Q3: %s: committed together, rolled back together, misuse refused, and never in the next transaction',
     async (name) => {
       const library = await libraries[name]!(config);
       try {
-        const before = await queue.statistics();
-        const letter = message(`an apostrophe ' and ${'€'.repeat(5_000)}`, { dedupKey: name, dueInMs: 5 });
-        await library
-          .inTransaction(async (insert, transaction) => {
-            await insert(name);
-            await expect(elsewhere.enqueue([message('x')], transaction)).rejects.toMatchObject({
-              code: 'WRONG_DATABASE',
-            });
-          })
-          .catch(() => {}); // Some servers have ended it with the error.
-        let ended: unknown;
-        await library.inTransaction(async (insert, transaction) => {
-          ended = transaction;
-          await insert(`${name} committed`);
-          await Promise.all([
-            queue.enqueue([letter], transaction),
-            queue.enqueue([message('b'), message('c', { headers: { a: '?' } })], transaction),
-          ]);
-          await expect(queue.enqueue([message('again', { dedupKey: name })], transaction)).resolves.toEqual([
-            { status: 'duplicate', messageId: letter.messageId },
-          ]);
-        });
-        expect(await queue.get(letter.messageId)).toMatchObject({ payload: letter.payload });
-        await expect(
-          library.inTransaction(async (insert, transaction) => {
-            await insert(`${name} undone`);
-            await queue.enqueue([message('undone')], transaction);
-            throw new Error('changed my mind');
-          }),
-        ).rejects.toThrow('changed my mind');
-        await expect(queue.enqueue([message('stray')], library.root)).rejects.toMatchObject({
-          code: 'TRANSACTION_NOT_OPEN',
-        });
-        await expect(queue.enqueue([message('stray')], ended)).rejects.toMatchObject({
-          // Kysely does not tell that a transaction has ended, but refuses to use it.
-          code: name === 'kysely' ? 'DATABASE_ERROR' : 'TRANSACTION_NOT_OPEN',
-        });
-        expect((await queue.statistics()).ready).toBe(before.ready + 3);
-        expect(await orders()).toContain(`${name} committed`);
-        expect(await orders()).not.toContain(`${name} undone`);
-        expect(await elsewhere.statistics()).toMatchObject({ ready: 0 });
+        expect(await tryLibrary(name, library, scene())).toEqual({ ...right, ended: endedCode(name) });
+        expect(await tryNotAwaited(name, library, scene())).toEqual(neverNext(endedCode(name)));
       } finally {
         await library.close();
       }
