@@ -30,19 +30,13 @@ const entries = {
 };
 
 /**
- * Removes the first heading; returns its text, or '' if there is none. Code and links in it are parts of their own.
+ * The text of the first heading; '' if there is none. Code and links in it are parts of their own.
  * @param {import('typedoc').CommentDisplayPart[]} content
  */
-function takeHeading(content) {
-  content[0].text = content[0].text.trimStart();
-  const end = content.findIndex(({ text }) => text.includes('\n'));
-  if (end < 0) return '';
-  const [last, rest] = content[end].text.split(/\n(.*)/s);
-  const title = [...content.slice(0, end).map(({ text }) => text), last].join('');
-  if (!title.startsWith('# ')) return '';
-  content[end].text = rest;
-  content.splice(0, end);
-  return title.slice(2).replaceAll('`', '');
+function titleOf(content) {
+  const text = content.map((part) => part.text).join('');
+  const [, title = ''] = text.match(/^\s*# ([^\n]*)\n/) ?? [];
+  return title.replaceAll('`', '');
 }
 
 /** @param {import('typedoc').Application} app */
@@ -54,7 +48,7 @@ export function load(app) {
       .split(path.sep)
       .join('/');
     document.frontmatter.group = file.startsWith('examples/') ? 'Examples' : (groupOf.get(file) ?? 'Guides');
-    document.name = takeHeading(document.content);
+    document.name = titleOf(document.content);
     if (document.name === '') throw new Error(`${file} does not begin with a heading.`);
   });
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => {
