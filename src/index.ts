@@ -76,8 +76,6 @@ export type { AuditRow } from './fleet/messages/audited.ts';
 export type { CountedTenants, TenantCount } from './fleet/messages/counted-tenants.ts';
 export type { ErrorGroup, ErrorGroups } from './fleet/messages/errors.ts';
 export type { Messages } from './fleet/messages/index.ts';
-export type { Operation, ResumedOperation, ResumeOptions } from './fleet/messages/operations.ts';
-export type { Operations } from './fleet/messages/operations-face.ts';
 export type {
   ActedBy,
   AuditRequest,
@@ -85,7 +83,6 @@ export type {
   ErrorsRequest,
   LatestFirst,
   ListRequest,
-  OperationRequest,
   ShowRequest,
 } from './fleet/messages/requests.ts';
 export type {
@@ -116,6 +113,26 @@ export { priority } from './fleet/plan/strategies/priority.ts';
 export { roundRobin } from './fleet/plan/strategies/round-robin.ts';
 export { weighted } from './fleet/plan/strategies/weighted.ts';
 export type { Strategy } from './fleet/plan/strategy.ts';
+export type { Operations } from './fleet/stored-operations/index.ts';
+export type {
+  MessagesOperation,
+  MessagesOperationSummary,
+  OnMessages,
+  OnTenants,
+  Operation,
+  OperationFigures,
+  OperationSummary,
+  ResumedOperation,
+  TenantsOperation,
+  TenantsOperationSummary,
+} from './fleet/stored-operations/operation.ts';
+export type {
+  MessagesOperationRequest,
+  OperationRequest,
+  ResumeOptions,
+  TenantsOperationRequest,
+} from './fleet/stored-operations/requests.ts';
+export type { TenantsActDefinition } from './fleet/stored-operations/tenant-acts.ts';
 export type { TenantInput } from './fleet/tenants/definition.ts';
 export type { Directory, DirectoryTenant, ListedTenants } from './fleet/tenants/directory-listing.ts';
 export type { OverridesChange } from './fleet/tenants/overrides.ts';

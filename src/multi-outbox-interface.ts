@@ -13,6 +13,7 @@ import type { PoisonedQueue, PoisonReport } from './fleet/operations/poison.ts';
 import type { WorstTenants } from './fleet/operations/worst-tenants.ts';
 import type { PlanReport } from './fleet/plan/plan-report.ts';
 import type { Strategy } from './fleet/plan/strategy.ts';
+import type { Operations } from './fleet/stored-operations/index.ts';
 import type { TenantInput } from './fleet/tenants/definition.ts';
 import type { Directory } from './fleet/tenants/directory-listing.ts';
 import type { Tenants } from './fleet/tenants/registered-tenants.ts';
@@ -177,6 +178,8 @@ export interface MultiOutbox extends WakingCalls {
   doctor(options?: ExamineOptions): Promise<Diagnosis[]>;
   /** What operators see of messages, and do to them. */
   readonly messages: Messages;
+  /** Acts over many tenants, on all their messages that match or on the tenants themselves, which are stored with their progress. */
+  readonly operations: Operations;
   readonly handlers: readonly Handler[];
   /**
    * Ends `run`, `tick` and every dispatch run gracefully (D5), so that their leases are released; repeats failed wakes

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { withEitherSignal } from './either-signal.ts';
 import { auditLimits } from './engine/audit.ts';
 import type { Engine } from './engine/engine.ts';
-import { type QueueName, queueLeaseName, queueNames } from './engine/work-queue.ts';
+import { type QueueName, queueLeaseName, queueNames, type WorkQueue } from './engine/work-queue.ts';
 import { functionOf, isList, isMultiOutboxError, MultiOutboxError } from './errors.ts';
 import { parseWake } from './fleet/dispatch/request-format.ts';
 import { Fleet } from './fleet/index.ts';
@@ -17,8 +17,10 @@ import { wakeFirst } from './fleet/operations/wake-first.ts';
 import { worstTenants } from './fleet/operations/worst-tenants.ts';
 import { strategies } from './fleet/plan/strategies/index.ts';
 import { checkedStrategy } from './fleet/plan/strategy.ts';
+import { lazyOperations } from './fleet/stored-operations/lazy.ts';
 import { tenantDefinition } from './fleet/tenants/definition.ts';
 import { checkedDirectory, type Directory } from './fleet/tenants/directory-listing.ts';
+import type { Tenants } from './fleet/tenants/registered-tenants.ts';
 import type { WakeOptions } from './fleet/wake-hosts.ts';
 import { createInbox } from './inbox/inbox.ts';
 import { createLeases, type Leases } from './lease/leases.ts';
@@ -186,23 +188,29 @@ export function assembleMultiOutbox(
 
   const registry = async () => (await handle.ready()).registry;
   const audited = createAudited(registry, logger);
+  const tenantsOfFleet: Tenants = {
+    ...fleet.tenants,
+    async wake(tenantId) {
+      checkedId('tenants.wake', tenantId);
+      const { inFlight } = await fleet.wake([tenantId]);
+      return { ...(await fleet.tenants.get(tenantId)), inFlight: inFlight.includes(tenantId) };
+    },
+  };
+  const operatorAccess = {
+    registry,
+    audited,
+    actor,
+    callbackLog,
+    useQueue: <T>(tenantId: string, queue: QueueName, action: (queue: WorkQueue) => Promise<T>) =>
+      fleet.useTenant(tenantId, (database) => action(database.queue(queue))),
+    wake: (tenantId: string) => fleet.wakes.wake(tenantId),
+  };
 
   const close = async (): Promise<CloseReport> => ({ unwoken: await fleet.close() });
 
   return {
     handlers,
-    tenants: auditedTenants(
-      {
-        ...fleet.tenants,
-        async wake(tenantId) {
-          checkedId('tenants.wake', tenantId);
-          const { inFlight } = await fleet.wake([tenantId]);
-          return { ...(await fleet.tenants.get(tenantId)), inFlight: inFlight.includes(tenantId) };
-        },
-      },
-      audited,
-      actor,
-    ),
+    tenants: auditedTenants(tenantsOfFleet, audited, actor),
     plan: fleet.plan,
     dispatch: fleet.dispatch,
     async tick(tickOptions = {}) {
@@ -261,15 +269,10 @@ export function assembleMultiOutbox(
         const isRuns = queueNames.some((queue) => name === queueLeaseName(queue));
         if (tenantId !== undefined && isRuns) await fleet.giveUpRun(tenantId);
       }),
-    messages: lazyMessages({
-      registry,
-      audited,
-      actor,
-      callbackLog,
-      useQueue: (tenantId, queue, action) =>
-        fleet.useTenant(tenantId, (database) => action(database.queue(queue))),
-      wake: (tenantId) => fleet.wakes.wake(tenantId),
-      handlers: handlerSets(handlers),
+    messages: lazyMessages({ ...operatorAccess, handlers: handlerSets(handlers) }),
+    operations: lazyOperations({
+      ...operatorAccess,
+      tenants: (recorded) => auditedTenants(tenantsOfFleet, recorded, actor),
     }),
     async withLeases(name, options, work) {
       const { tenants, parallel = 8, ...leaseOptions } = optionsOf('withLeases', options, withLeasesNames);

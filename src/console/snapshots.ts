@@ -27,6 +27,8 @@ export interface Snapshots {
   changedTenant(tenantId: string): Promise<void>;
   /** After an act on tenants that are not known yet. What was read is shown once more while it is read again. */
   expire(): void;
+  /** After an act on many tenants. They are read again before anything of them is shown. */
+  forget(): void;
 }
 
 export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
@@ -85,6 +87,10 @@ export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
       }
     },
     expire,
+    forget() {
+      fleet.forget();
+      tenants.forget();
+    },
   };
 }
 

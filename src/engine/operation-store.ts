@@ -1,4 +1,4 @@
-/** Operations: acts on all messages that match, over many tenants, with their progress (S3). They are kept in the registry. */
+/** Operations: acts over many tenants, on all their messages that match or on the tenants themselves, with their progress (S3). */
 import type { QueueName } from './work-queue.ts';
 
 /**
@@ -8,20 +8,26 @@ import type { QueueName } from './work-queue.ts';
 export const operationStates = ['counted', 'running', 'done', 'cancelled'] as const;
 export type OperationState = (typeof operationStates)[number];
 
-/** What an operation does; it never changes. Plain JSON. */
-export interface OperationDefinition {
-  readonly queue: QueueName;
-  /** The act and the filter, as the library takes them. */
-  readonly act: unknown;
-  readonly filter: unknown;
+/** What an operation does; it never changes. Plain JSON. The act and the filter are as the library takes them. */
+export type OperationDefinition =
+  | {
+      readonly on: 'messages';
+      readonly act: unknown;
+      readonly queue: QueueName;
+      readonly filter: unknown;
+      /** Whether counting ended early in a tenant, so that as many messages as were counted matched, or more. */
+      readonly countedAtLeast: boolean;
+      /** How long counting took: messages that became Dead meanwhile may be counted or not, and are left alone. */
+      readonly countingMs: number;
+    }
+  | { readonly on: 'tenants'; readonly act: unknown };
+
+/** The tenants that an operation is for; they never change. There may be one for each of the fleet. */
+export interface OperationTargets {
   /** Null for every tenant that is not retired. */
   readonly tenants: readonly string[] | null;
-  /** Whether counting ended early in a tenant, so that as many messages as were counted matched, or more. */
-  readonly countedAtLeast: boolean;
-  /** The tenants that did not answer when the messages were counted. */
+  /** The tenants that did not answer when their messages were counted. */
   readonly uncounted: readonly string[];
-  /** How long counting took: messages that became Dead meanwhile may be counted or not, and are left alone. */
-  readonly countingMs: number;
 }
 
 export interface TenantError {
@@ -32,7 +38,7 @@ export interface TenantError {
 
 /** Plain JSON. */
 export interface OperationProgress {
-  /** How many messages were changed. */
+  /** How many messages were changed; of an operation on tenants, how many tenants. */
   readonly changed: number;
   readonly tenantsDone: number;
   /** All tenants up to this id were tried; null before the first. */
@@ -46,7 +52,11 @@ export interface NewOperation {
   readonly id: string;
   readonly actor: string;
   readonly definition: OperationDefinition;
-  /** How many messages matched when it was created, in the tenants that answered. */
+  readonly targets: OperationTargets;
+  /**
+   * How many messages matched when it was created, in the tenants that answered; of an operation on tenants, for how many
+   * of them the act was.
+   */
   readonly counted: number;
   readonly progress: OperationProgress;
 }
@@ -58,19 +68,25 @@ export interface OperationRecord extends NewOperation {
   readonly updatedUtc: Date;
 }
 
+/** An operation with the numbers of its tenants in place of their ids. */
+export interface OperationOutline extends Omit<OperationRecord, 'targets' | 'progress'> {
+  readonly targets: { readonly tenants: number | null; readonly uncounted: number };
+  readonly progress: Omit<OperationProgress, 'failures'> & { readonly failures: number };
+}
+
 export interface ProgressOptions {
   /** Whether every tenant was tried. */
   readonly isDone: boolean;
   /**
-   * Whether the failures are those that are stored. They are then neither written nor read again: there may be one for
-   * each tenant, and an operation writes its progress after each batch.
+   * Whether the failures are those that are stored, so that they are not written again: there may be one for each tenant,
+   * and an operation writes its progress often.
    */
   readonly areFailuresStored: boolean;
 }
 
 /** One process at a time works on an operation: the runner that took it last. */
 export interface OperationStore {
-  create(operation: NewOperation): Promise<OperationRecord>;
+  create(operation: NewOperation): Promise<OperationOutline>;
   /** Makes `runner`, a UUID, the one that works on it. Null when there is no such operation, or it was cancelled. */
   take(id: string, runner: string): Promise<OperationRecord | null>;
   /** Stores the runner's progress. Null when another runner has taken the operation, or it was cancelled. */
@@ -79,10 +95,10 @@ export interface OperationStore {
     runner: string,
     progress: OperationProgress,
     options: ProgressOptions,
-  ): Promise<OperationRecord | null>;
+  ): Promise<OperationOutline | null>;
   /** Null when there is no such operation, or it has ended. */
   cancel(id: string): Promise<OperationRecord | null>;
   get(id: string): Promise<OperationRecord | null>;
-  /** The latest come first. `before`: the id of the last one of the page before. */
-  list(query: { readonly limit: number; readonly before?: string }): Promise<OperationRecord[]>;
+  /** The latest come first; it reads no tenants' ids. `before`: the id of the last one of the page before. */
+  list(query: { readonly limit: number; readonly before?: string }): Promise<OperationOutline[]>;
 }

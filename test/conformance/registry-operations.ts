@@ -20,15 +20,28 @@ const atEnd = { isDone: true, areFailuresStored: false };
 
 function operation(fields: Partial<NewOperation> = {}): NewOperation {
   const definition = {
+    on: 'messages',
     queue: 'inbox',
     act: { act: 'replay' },
-    filter: { topic: 'a' },
-    tenants: null,
+    filter: { topic: 'Ä' },
     countedAtLeast: true,
-    uncounted: ['b'],
     countingMs: 5,
   } as const;
-  return { id: randomUUID(), actor: 'ada', definition, counted: 7, progress, ...fields };
+  const targets = { tenants: null, uncounted: ['b'] };
+  return { id: randomUUID(), actor: 'ada', definition, targets, counted: 7, progress, ...fields };
+}
+
+/** With numbers of tenants in place of their ids. */
+function outlined<Operation extends Pick<NewOperation, 'targets' | 'progress'>>({
+  targets: { tenants, uncounted },
+  progress,
+  ...rest
+}: Operation) {
+  return {
+    ...rest,
+    targets: { tenants: tenants?.length ?? null, uncounted: uncounted.length },
+    progress: { ...progress, failures: progress.failures.length },
+  };
 }
 
 export function registryOperationsSuite(scene: Scene): void {
@@ -78,14 +91,16 @@ export function registryOperationsSuite(scene: Scene): void {
     test('S3: an operation keeps what it does, and the progress of the runner that took it last', async () => {
       const { operations } = (await scene.registry()).registry;
       const created = operation();
-      const record = await operations.create(created);
-      expect(record).toEqual({
+      const times = { createdUtc: expect.any(Date), updatedUtc: expect.any(Date) };
+      const outline = await operations.create(created);
+      expect(outline).toEqual({ ...outlined(created), state: 'counted', ...times });
+      const { createdUtc, updatedUtc } = outline;
+      expect(await operations.get(created.id)).toEqual({
         ...created,
         state: 'counted',
-        createdUtc: expect.any(Date),
-        updatedUtc: expect.any(Date),
+        createdUtc,
+        updatedUtc,
       });
-      expect(await operations.get(created.id)).toEqual(record);
       const [first, second] = [randomUUID(), randomUUID()];
       const later = {
         changed: 3,
@@ -98,14 +113,16 @@ export function registryOperationsSuite(scene: Scene): void {
       expect(await operations.take(created.id, first)).toMatchObject({ state: 'running', progress });
       expect(await operations.progress(created.id, first, later, going)).toMatchObject({
         state: 'running',
-        progress: later,
+        progress: { ...later, failures: 1 },
       });
       expect(await operations.take(created.id, second)).toMatchObject({ state: 'running', progress: later });
       expect(await operations.progress(created.id, first, progress, atEnd)).toBeNull();
       expect(await operations.progress(created.id, second, later, atEnd)).toMatchObject({
         state: 'done',
-        progress: later,
+        targets: { tenants: null, uncounted: 1 },
+        progress: { ...later, failures: 1 },
       });
+      expect(await operations.get(created.id)).toMatchObject({ targets: created.targets, progress: later });
       expect(await operations.cancel(created.id)).toBeNull();
       // Tenants that failed can be tried again.
       expect(await operations.take(created.id, first)).toMatchObject({ state: 'running' });
@@ -120,9 +137,10 @@ export function registryOperationsSuite(scene: Scene): void {
       await operations.progress(id, runner, { ...progress, failures }, going);
       const later = { ...progress, changed: 9, lastTenant: 'cedar', failures };
       const options = { isDone: false, areFailuresStored: true };
-      expect(await operations.progress(id, runner, later, options)).toMatchObject({ progress: later });
+      const outline = { ...later, failures: 1 };
+      expect(await operations.progress(id, runner, later, options)).toMatchObject({ progress: outline });
       expect(await operations.get(id)).toMatchObject({ progress: later });
-      expect((await operations.list({ limit: 1 }))[0]).toMatchObject({ progress: later });
+      expect((await operations.list({ limit: 1 }))[0]).toMatchObject({ progress: outline });
       // What is not sent is not stored.
       await operations.progress(id, runner, progress, options);
       expect(await operations.get(id)).toMatchObject({ progress: { ...progress, failures } });
@@ -142,6 +160,29 @@ export function registryOperationsSuite(scene: Scene): void {
       expect(await operations.get(id)).toMatchObject({ state: 'cancelled' });
       for (const unknown of [operations.take(randomUUID(), runner), operations.get(randomUUID())])
         expect(await unknown).toBeNull();
+    });
+
+    test('S3: an operation on 20,000 tenants keeps their ids, and a list has their number', async () => {
+      const { operations } = (await scene.registry()).registry;
+      const tenants = Array.from({ length: 20_000 }, (_, n) => `tenant-of-this-fleet-${n}`);
+      const created = operation({
+        definition: { on: 'tenants', act: { act: 'change-overrides', overrides: { batchSize: null } } },
+        targets: { tenants, uncounted: [] },
+        counted: 19_000,
+      });
+      const { id } = created;
+      await operations.create(created);
+      expect(await operations.list({ limit: 9 })).toMatchObject([outlined(created)]);
+      expect(await operations.get(id)).toMatchObject(created);
+      const runner = randomUUID();
+      expect(await operations.take(id, runner)).toMatchObject({ targets: created.targets });
+      const failures = tenants.map((tenantId) => ({ tenantId, code: 'UNKNOWN_TENANT', message: 'Ä' }));
+      await operations.progress(id, runner, { ...progress, failures }, going);
+      expect(await operations.list({ limit: 9 })).toMatchObject([{ progress: { failures: 20_000 } }]);
+      expect(await operations.cancel(id)).toMatchObject({
+        targets: created.targets,
+        progress: { ...progress, failures },
+      });
     });
 
     test('S3: operations are listed page by page, the latest first', async () => {

@@ -153,10 +153,17 @@ test('messages and acts print what their schemas say', async () => {
   await json('operations resume', [operationId]);
   const { stdout: createdId } = await folder.script(`
     const multiOutbox = library.createMultiOutbox();
-    const { operation } = await multiOutbox.messages.operations.create({ act: 'replay', filter: {} });
-    console.log(operation.id);
+    const { operation } = await multiOutbox.operations.create({ act: 'replay', filter: {} });
+    const overrides = { batchSize: 5, idleCeilingMs: 'never', concurrency: null };
+    const tenants = ['acme', 'nobody'];
+    const changing = await multiOutbox.operations.create({ act: 'change-overrides', overrides, tenants });
+    console.log(operation.id, changing.operation.id);
     await multiOutbox.close();`);
-  await json('operations cancel', [createdId.trim()]);
+  const [onMessages, onTenants] = createdId.trim().split(' ');
+  await json('operations cancel', [onMessages!]);
+  await json('operations list');
+  await json('operations show', [onTenants!]);
+  await json('operations cancel', [onTenants!]);
   await json('messages cancel', ['--all', '--topic', 'later', '--reason', 'for a test', '--yes']);
   await json('messages replay', ['--all']);
   await json('messages discard', ['--all']);

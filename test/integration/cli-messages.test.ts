@@ -130,6 +130,36 @@ test('S3: an act on all that match is an operation, which is listed, shown and r
   );
 });
 
+test('S3: an operation on tenants is listed, shown, resumed and cancelled like one on messages', async () => {
+  const { stdout } = await folder.script(`
+    const multiOutbox = library.createMultiOutbox();
+    const tenants = ['acme', 'beta', 'nobody'];
+    const overrides = { batchSize: 25, concurrency: null };
+    for (const act of [{ act: 'pause' }, { act: 'change-overrides', overrides }])
+      console.log((await multiOutbox.operations.create({ ...act, tenants })).operation.id);
+    await multiOutbox.close();`);
+  const [pausing, changing] = stdout.trim().split('\n') as [string, string];
+  const resumed = await folder.cli(['operations', 'resume', pausing]);
+  expect(resumed.code).toBe(1);
+  expect(resumed.stdout).toMatch(/^State +done, 1 tenant failed$/m);
+  expect(resumed.stdout).toMatch(/^nobody: UNKNOWN_TENANT: /m);
+  expect(resumed.stderr).toContain("Tenant 'nobody' failed with UNKNOWN_TENANT");
+  const listed = (await folder.cli(['operations', 'list'])).stdout;
+  expect(listed).toMatch(new RegExp(`^${pausing} +done, 1 tenant failed +pause +2 of 2 tenants`, 'm'));
+  expect(listed).toMatch(new RegExp(`^${changing} +counted +change-overrides +0 of 2 tenants`, 'm'));
+  const { stdout: shown } = await folder.cli(['operations', 'show', changing]);
+  expect(shown).toMatch(/^Overrides +batchSize=25, concurrency=the fleet's$/m);
+  expect(shown).toMatch(/^Tenants +acme, beta, nobody$/m);
+  expect((await folder.cli(['operations', 'cancel', changing])).stdout).toBe(
+    `Operation ${changing} is cancelled; it had changed 0 tenants.\n`,
+  );
+  const { tenants } = await folder.json<{ tenants: object[] }>(['tenants', 'list']);
+  expect(tenants).toMatchObject([
+    { id: 'acme', status: 'paused', overrides: {} },
+    { id: 'beta', status: 'paused', overrides: {} },
+  ]);
+});
+
 test('S3: dead list --by error groups the errors over the fleet', async () => {
   await folder.json(['tenants', 'add', 'void', '--no-migrate']);
   const { code, stdout } = await folder.cli(['dead', 'list', '--all', '--by', 'error']);

@@ -24,7 +24,7 @@ const replayAll = { act: 'replay', filter: {} } as const;
 
 test('S3: an operation counts first, then changes the messages of every tenant, and keeps its result', async () => {
   const face = await withDead({ acme: 2, beta: 1, cedar: 0 });
-  const { operations } = face.messages;
+  const { operations } = face;
   const { operation, counted } = await operations.create({ ...replayAll, by: 'grace' });
   expect(operation).toMatchObject({ state: 'counted', actor: 'grace', counted: 3, changed: 0 });
   expect(counted.tenants).toEqual([
@@ -39,14 +39,15 @@ test('S3: an operation counts first, then changes the messages of every tenant, 
   const { takenOver, ...kept } = ended;
   expect(takenOver).toBe(false);
   expect(await operations.get(operation.id)).toEqual(kept);
-  expect(await operations.list()).toEqual([kept]);
+  // A list has numbers of tenants in place of their ids.
+  expect(await operations.list()).toEqual([{ ...kept, uncounted: 0, failures: 0 }]);
   expect(await face.outbox('acme').statistics()).toMatchObject({ dead: 0, ready: 2 });
   await expect(operations.cancel(operation.id)).rejects.toMatchObject({ code: 'OPERATION_CANCELLED' });
 });
 
 test('S3, D8: a tenant that fails is named, and is tried again when the operation is resumed', async () => {
   const face = await withDead({ acme: 1 });
-  const { operations } = face.messages;
+  const { operations } = face;
   await face.tenants.add({ id: 'void' });
   const { operation, counted } = await operations.create(replayAll);
   expect(counted.failures).toMatchObject([{ tenantId: 'void', code: 'DATABASE_MISSING' }]);
@@ -67,7 +68,7 @@ test('S3, D8: a tenant that fails is named, and is tried again when the operatio
 test('S3: an operation that was interrupted goes on where it was, and a cancelled one does not', async () => {
   const ids = Array.from({ length: 20 }, (_, index) => `t${String(index).padStart(2, '0')}`);
   const face = await withDead(Object.fromEntries(ids.map((id) => [id, 1])));
-  const { operations } = face.messages;
+  const { operations } = face;
   const { operation } = await operations.create({ ...replayAll, tenants: ids });
   const stop = new AbortController();
   const half = await operations.resume(operation.id, { signal: stop.signal, onProgress: () => stop.abort() });
@@ -76,7 +77,7 @@ test('S3: an operation that was interrupted goes on where it was, and a cancelle
   expect(half.changed).toBeLessThan(20);
   // Another process goes on with it.
   const other = place.face({});
-  expect(await other.messages.operations.resume(operation.id)).toMatchObject({ state: 'done', changed: 20 });
+  expect(await other.operations.resume(operation.id)).toMatchObject({ state: 'done', changed: 20 });
   const { operation: second } = await operations.create({ ...replayAll, tenants: ids });
   await operations.cancel(second.id);
   await expect(operations.resume(second.id)).rejects.toMatchObject({ code: 'OPERATION_CANCELLED' });
@@ -85,7 +86,7 @@ test('S3: an operation that was interrupted goes on where it was, and a cancelle
 test('S3: an operation that is stopped keeps the tenants that failed', async () => {
   const failed = ['beta', 'cedar', 'dune'];
   const face = await withDead({ acme: 1, beta: 1, cedar: 1, dune: 1 });
-  const { operations } = face.messages;
+  const { operations } = face;
   const { operation } = await operations.create(replayAll);
   for (const id of failed) place.connection(`tenants/${id}.db`).exec('ALTER TABLE Outbox RENAME TO Hidden');
   const first = await operations.resume(operation.id);
@@ -103,7 +104,7 @@ test('S3: an operation that is stopped keeps the tenants that failed', async () 
 
 test('S3: a call that works on an operation tells what it has changed in each tenant; a count can end early', async () => {
   const face = await withDead({ acme: 2, beta: 1, cedar: 0 });
-  const { operations } = face.messages;
+  const { operations } = face;
   const { operation } = await operations.create(replayAll);
   expect(operation.countedAtLeast).toBe(false);
   await face.messages.act({
@@ -126,7 +127,7 @@ test('S3: a call that works on an operation tells what it has changed in each te
 test('S3: an operation that is cancelled meanwhile stops', async () => {
   const ids = Array.from({ length: 20 }, (_, index) => `t${String(index).padStart(2, '0')}`);
   const face = await withDead(Object.fromEntries(ids.map((id) => [id, 1])));
-  const { operations } = face.messages;
+  const { operations } = face;
   const { operation } = await operations.create(replayAll);
   let cancelled: Promise<unknown> | undefined;
   const ended = await operations.resume(operation.id, {
@@ -148,8 +149,8 @@ test('S3: each act has a row that says who, what, when and how many; also one th
   await expect(
     messages.edit({ tenantId: 'acme', messageId: second!.messageId, payload: 'again' }),
   ).rejects.toMatchObject({ code: 'MESSAGE_CHANGED' });
-  const { operation } = await messages.operations.create(replayAll);
-  await messages.operations.resume(operation.id);
+  const { operation } = await face.operations.create(replayAll);
+  await face.operations.resume(operation.id);
   await face.tenants.pause('acme');
   await face.tenants.resume('acme');
   await face.tenants.wake('acme', { by: 'grace' });
@@ -189,7 +190,7 @@ test('S3: each act has a row that says who, what, when and how many; also one th
 test('S3: payloads are searched in one tenant, and the record does not keep the text', async () => {
   const face = await withDead({ acme: 2, beta: 1 }, 'from ada@example.com');
   const filter = { payloadText: 'ada@example.com' };
-  const { operations } = face.messages;
+  const { operations } = face;
   await expect(operations.create({ act: 'replay', filter })).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
   });
@@ -301,12 +302,35 @@ test('S3: lists, counts, groups of errors and acts fetch no payloads', async () 
     expect(page.messages[0]!.contentBytes).toBeGreaterThanOrEqual(megabyte.length);
   }
   expect((await face.messages.errors()).count).toBe(20);
-  const { operation } = await face.messages.operations.create(replayAll);
-  await face.messages.operations.resume(operation.id);
+  const { operation } = await face.operations.create(replayAll);
+  await face.operations.resume(operation.id);
   expect(total.bytes).toBeLessThan(100_000);
   const { messages } = await face.messages.list({ tenantId: 'acme', limit: 1 });
   await face.messages.show({ tenantId: 'acme', messageId: messages[0]!.messageId });
   expect(total.bytes).toBeGreaterThan(megabyte.length);
+});
+
+test('S3: a list of operations fetches no ids of tenants, and progress writes none again', async () => {
+  const face = await place.fleet(['acme']);
+  const tenants = Array.from({ length: 5_000 }, (_, n) => `tenant-that-is-not-there-${n}`);
+  const { operation } = await face.operations.create({ act: 'wake', tenants: ['acme', ...tenants] });
+  const registry = place.connection('registry.db');
+  registry.exec(
+    `CREATE TRIGGER Once BEFORE UPDATE ON OperationTargets BEGIN SELECT RAISE(ABORT, 'again'); END`,
+  );
+  const total = fetched();
+  await face.operations.resume(operation.id, { signal: AbortSignal.abort() });
+  total.bytes = 0;
+  expect(await face.operations.list()).toMatchObject([{ tenants: 5_001, failures: 0, state: 'running' }]);
+  expect(total.bytes).toBeLessThan(1_000);
+  expect(await face.operations.get(operation.id)).toMatchObject({ tenants: { length: 5_001 } });
+  expect(total.bytes).toBeGreaterThan(100_000);
+  // Now all but one are failures.
+  const ended = await face.operations.resume(operation.id);
+  expect(ended).toMatchObject({ state: 'done', changed: 1, tenantsDone: 1, failures: { length: 5_000 } });
+  total.bytes = 0;
+  expect(await face.operations.list()).toMatchObject([{ failures: 5_000, state: 'done' }]);
+  expect(total.bytes).toBeLessThan(1_000);
 });
 
 test('S3: an edit is refused when the payload does not fit the schema of the topic’s handler', async () => {

@@ -252,13 +252,13 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     expect(await act('replay', first!)).toEqual([first]);
     expect((await face.tick()).runs).toMatchObject([{ reason: 'wake', counts: { done: 1 } }]);
     expect(await act('discard', second!)).toEqual([second]);
-    const { operation, counted } = await messages.operations.create({
+    const { operation, counted } = await face.operations.create({
       act: 'replay',
       filter: { topic: 'ORDERS' },
     });
     const tenants = [{ tenantId: 'acme', count: 1, atLeast: false }];
     expect(counted).toEqual({ counted: 1, atLeast: false, tenants, failures: [] });
-    expect(await messages.operations.resume(operation.id)).toMatchObject({ state: 'done', changed: 1 });
+    expect(await face.operations.resume(operation.id)).toMatchObject({ state: 'done', changed: 1 });
     expect(await messages.count(dead)).toEqual({ count: 0, cut: null });
     await face.tick();
     expect(seen.slice(3)).toEqual(['acme:1', 'acme:3']);

@@ -5,7 +5,7 @@ import type { QueueName, WorkQueue } from '../../src/engine/work-queue.ts';
 import type { MultiOutbox } from '../../src/multi-outbox.ts';
 
 /** The same through the library's interface. */
-export function deadOf({ messages }: MultiOutbox, tenantId: string, queue: QueueName = 'outbox') {
+export function deadOf({ messages, operations }: MultiOutbox, tenantId: string, queue: QueueName = 'outbox') {
   const place = { tenantId, queue, filter: { states: ['dead'] } } as const;
   return {
     count: async () => (await messages.count(place)).count,
@@ -15,13 +15,13 @@ export function deadOf({ messages }: MultiOutbox, tenantId: string, queue: Queue
       return (await Promise.all(shown)).map((message) => message!);
     },
     replay: async () => {
-      const { operation } = await messages.operations.create({
+      const { operation } = await operations.create({
         act: 'replay',
         queue,
         tenants: [tenantId],
         filter: place.filter,
       });
-      return (await messages.operations.resume(operation.id)).changed;
+      return (await operations.resume(operation.id)).changed;
     },
   };
 }

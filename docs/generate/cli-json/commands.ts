@@ -11,7 +11,8 @@ import { durations, planReport, runReport } from './runs.ts';
 
 const text = v.string();
 const texts = v.array(text);
-const { Tenant, Message, MessageWithContent, Operation, Lease, Migration, TenantFailure } = forms;
+const { Tenant, Message, MessageWithContent, Lease, Migration, TenantFailure } = forms;
+const { Operation, OperationSummary, ResumedOperation } = forms;
 
 export interface CommandOutput {
   readonly schema: v.GenericSchema;
@@ -23,7 +24,7 @@ const ofTenant = { schema: v.strictObject({ tenant: Tenant }) };
 const ofMessage = { schema: v.strictObject({ message: MessageWithContent }) };
 const ofOperation = { schema: v.strictObject({ operation: Operation }) };
 const ofResumed = {
-  schema: v.strictObject({ operation: v.strictObject({ ...Operation.entries, takenOver: v.boolean() }) }),
+  schema: v.strictObject({ operation: ResumedOperation }),
 };
 
 const listed = v.strictObject({
@@ -250,7 +251,7 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
   'dead show': ofMessage,
   'dead replay': ofAct('replay'),
   'dead discard': ofAct('discard'),
-  'operations list': { schema: v.strictObject({ operations: v.array(Operation) }) },
+  'operations list': { schema: v.strictObject({ operations: v.array(OperationSummary) }) },
   'operations show': ofOperation,
   'operations resume': ofResumed,
   'operations cancel': ofOperation,

@@ -5,6 +5,7 @@ import { operationStates } from '../../../src/engine/operation-store.ts';
 import { runOutcomes } from '../../../src/engine/tenant-report.ts';
 import { tenantStatuses } from '../../../src/engine/tenant-status.ts';
 import { queueNames } from '../../../src/engine/work-queue.ts';
+import { tenantActs } from '../../../src/fleet/stored-operations/tenant-acts.ts';
 import { count, counts, failingTopic, milliseconds, queueState, time, uuid } from '../answers.ts';
 
 const text = v.string();
@@ -101,10 +102,20 @@ const summary = {
 const message = v.strictObject(summary);
 const messageWithContent = v.strictObject({ ...summary, payload: text, headers: byName });
 
-const operation = v.strictObject({
+const figures = {
   id: uuid,
   state: v.picklist(operationStates),
   actor: text,
+  counted: count,
+  changed: count,
+  tenantsDone: count,
+  lastTenant: v.nullable(text),
+  createdUtc: time,
+  updatedUtc: time,
+};
+
+const onMessages = {
+  on: v.literal('messages'),
   act: v.strictObject({
     act: v.picklist(Object.keys(actStates) as (keyof typeof actStates)[]),
     reason: v.optional(text),
@@ -124,17 +135,44 @@ const operation = v.strictObject({
     enqueuedBefore: v.optional(text),
     olderThanMs: v.optional(duration),
   }),
-  tenants: v.nullable(texts),
-  counted: count,
   countedAtLeast: v.boolean(),
-  uncounted: texts,
-  changed: count,
-  tenantsDone: count,
-  lastTenant: v.nullable(text),
-  failures: v.array(v.strictObject({ tenantId: text, code: text, message: text })),
-  createdUtc: time,
-  updatedUtc: time,
-});
+};
+
+const onTenants = {
+  on: v.literal('tenants'),
+  act: v.strictObject({
+    act: v.picklist(Object.keys(tenantActs) as (keyof typeof tenantActs)[]),
+    /** With change-overrides. */
+    overrides: v.optional(
+      v.strictObject({
+        batchSize: v.optional(v.nullable(count)),
+        concurrency: v.optional(v.nullable(count)),
+        idleCeilingMs: v.optional(v.nullable(v.union([milliseconds, v.literal('never')]))),
+      }),
+    ),
+  }),
+};
+
+const failures = v.array(v.strictObject({ tenantId: text, code: text, message: text }));
+const operations = [
+  v.strictObject({ ...figures, ...onMessages, tenants: v.nullable(texts), uncounted: texts, failures }),
+  v.strictObject({ ...figures, ...onTenants, tenants: texts, failures }),
+] as const;
+const operation = v.variant('on', operations);
+const resumedOperation = v.variant('on', [
+  v.strictObject({ ...operations[0].entries, takenOver: v.boolean() }),
+  v.strictObject({ ...operations[1].entries, takenOver: v.boolean() }),
+]);
+const operationSummary = v.variant('on', [
+  v.strictObject({
+    ...figures,
+    ...onMessages,
+    tenants: v.nullable(count),
+    uncounted: count,
+    failures: count,
+  }),
+  v.strictObject({ ...figures, ...onTenants, tenants: count, failures: count }),
+]);
 
 const lease = v.strictObject({
   name: text,
@@ -159,5 +197,7 @@ export const forms = {
   Message: message,
   MessageWithContent: messageWithContent,
   Operation: operation,
+  ResumedOperation: resumedOperation,
+  OperationSummary: operationSummary,
   Lease: lease,
 };

@@ -3,8 +3,8 @@ import { type ActName, actStates } from '../../engine/message-search.ts';
 import type { QueueName } from '../../engine/work-queue.ts';
 import type { ActDefinition } from '../../fleet/messages/acts.ts';
 import { countBounds, sumOf, type TenantCount } from '../../fleet/messages/counted-tenants.ts';
-import type { OperationRequest } from '../../fleet/messages/requests.ts';
 import type { MessageSelection } from '../../fleet/messages/selection.ts';
+import type { MessagesOperationRequest } from '../../fleet/stored-operations/requests.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { durationArgument } from '../arguments.ts';
 import { throwFailures } from '../failures.ts';
@@ -122,14 +122,14 @@ async function countOnly(
 }
 
 /** Counts what it has changed itself: an operation that was cancelled or taken over does not keep its last batch. */
-async function change(session: Session, { messages }: MultiOutbox, request: OperationRequest) {
+async function change(session: Session, { operations }: MultiOutbox, request: MessagesOperationRequest) {
   const progress = await startProgress(words[request.act].doing, 'messages', session.options);
   // While they are counted, nobody knows how many there are.
   progress.update(0);
   const tenants: TenantCount[] = [];
   const work = async () => {
-    const { operation: created, counted: before } = await messages.operations.create(request);
-    return messages.operations.resume(created.id, {
+    const { operation: created, counted: before } = await operations.create(request);
+    return operations.resume(created.id, {
       onProgress: ({ changed }) => progress.update(changed, before.counted),
       onTenant: ({ tenantId, changed }) => {
         if (changed > 0) tenants.push({ tenantId, count: changed, atLeast: false });

@@ -1,6 +1,11 @@
 import type { Command } from 'commander';
 import { exactDuration } from '../../duration-text.ts';
-import type { Operation } from '../../fleet/messages/operations.ts';
+import type {
+  MessagesOperation,
+  Operation,
+  OperationSummary,
+  TenantsOperation,
+} from '../../fleet/stored-operations/operation.ts';
 import { wholeNumber } from '../arguments.ts';
 import { throwFailures } from '../failures.ts';
 import { throwUnlessDone } from '../output/operation.ts';
@@ -13,7 +18,7 @@ import type { Runner } from '../runner.ts';
 export function operationsCommands(program: Command, run: Runner): void {
   const operations = program
     .command('operations')
-    .description('list, show, resume and cancel acts on all messages that match');
+    .description('list, show, resume and cancel acts on all messages that match, and on many tenants');
   operations
     .command('list')
     .description('list operations, the latest first')
@@ -22,7 +27,7 @@ export function operationsCommands(program: Command, run: Runner): void {
     .action((options: { limit: number; before?: string }, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
-        const listed = await multiOutbox.messages.operations.list(options);
+        const listed = await multiOutbox.operations.list(options);
         await session.show({ operations: listed }, () =>
           listed.length === 0
             ? 'There is no operation.'
@@ -34,7 +39,7 @@ export function operationsCommands(program: Command, run: Runner): void {
                   { title: 'Act', cell: ({ act }) => act.act },
                   {
                     title: 'Changed',
-                    cell: ({ changed, ...operation }) => `${number(changed)} of ${countedText(operation)}`,
+                    cell: (operation) => `${number(operation.changed)} of ${countedText(operation)}`,
                     align: 'right',
                   },
                   { title: 'Age', cell: ({ createdUtc }) => age(new Date(createdUtc)), align: 'right' },
@@ -52,7 +57,7 @@ export function operationsCommands(program: Command, run: Runner): void {
     .action((id: string, _options: object, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
-        const operation = await multiOutbox.messages.operations.get(id);
+        const operation = await multiOutbox.operations.get(id);
         await session.show({ operation }, () => operationText(operation, session.terminal));
       }),
     );
@@ -63,8 +68,8 @@ export function operationsCommands(program: Command, run: Runner): void {
     .action((id: string, _options: object, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
-        const progress = await startProgress('Resuming', 'messages', session.options);
-        const operation = await multiOutbox.messages.operations
+        const progress = await startProgress('Resuming', 'changes', session.options);
+        const operation = await multiOutbox.operations
           .resume(id, { onProgress: ({ changed, counted: of }) => progress?.update(changed, of) })
           .finally(() => progress?.stop());
         await session.show({ operation }, () => operationText(operation, session.terminal));
@@ -79,40 +84,56 @@ export function operationsCommands(program: Command, run: Runner): void {
     .action((id: string, _options: object, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
-        const operation = await multiOutbox.messages.operations.cancel(id);
+        const operation = await multiOutbox.operations.cancel(id);
         await session.show(
           { operation },
-          () => `Operation ${id} is cancelled; it had changed ${counted(operation.changed, 'message')}.`,
+          () =>
+            `Operation ${id} is cancelled; it had changed ${counted(operation.changed, nounOf(operation))}.`,
         );
       }),
     );
 }
 
-function countedText({
-  counted: count,
-  countedAtLeast,
-  uncounted,
-}: Pick<Operation, 'counted' | 'countedAtLeast' | 'uncounted'>): string {
-  if (uncounted.length === 0) return `${countedAtLeast ? 'at least ' : ''}${number(count)}`;
-  return `at least ${number(count)}; ${counted(uncounted.length, 'tenant')} did not answer`;
+function nounOf({ on }: Pick<Operation, 'on'>): string {
+  return on === 'messages' ? 'message' : 'tenant';
 }
 
-function stateText({ state, failures }: Operation): string {
-  return failures.length === 0 ? state : `${state}, ${counted(failures.length, 'tenant')} failed`;
+/** A list has numbers, and an operation the ids. */
+function lengthOf(tenants: number | readonly unknown[]): number {
+  return typeof tenants === 'number' ? tenants : tenants.length;
+}
+
+function countedText(operation: Operation | OperationSummary): string {
+  const { counted: count } = operation;
+  if (operation.on === 'tenants') return counted(count, 'tenant');
+  const uncounted = lengthOf(operation.uncounted);
+  if (uncounted === 0) return `${operation.countedAtLeast ? 'at least ' : ''}${number(count)}`;
+  return `at least ${number(count)}; ${counted(uncounted, 'tenant')} did not answer`;
+}
+
+function stateText({ state, failures }: Operation | OperationSummary): string {
+  const failed = lengthOf(failures);
+  return failed === 0 ? state : `${state}, ${counted(failed, 'tenant')} failed`;
+}
+
+/** So many ids are shown; `--json` has all of them. */
+const mostShown = 100;
+
+function tenantsText(tenants: Operation['tenants']): string {
+  if (tenants === null) return 'all';
+  const shown = tenants.slice(0, mostShown).join(', ');
+  return tenants.length > mostShown ? `${shown} and ${number(tenants.length - mostShown)} others` : shown;
 }
 
 async function operationText(operation: Operation, terminal: Terminal): Promise<string> {
-  const { act, failures, tenants } = operation;
+  const { failures } = operation;
   const text = await facts(
     [
       ['Operation', operation.id],
       ['State', stateText(operation)],
-      ['Act', act.act],
-      ['Reason', act.reason],
-      ['Delay', typeof act.delay === 'number' ? exactDuration(act.delay) : act.delay],
-      ['Queue', operation.queue],
-      ['Filter', flatPairs(operation.filter)],
-      ['Tenants', tenants === null ? 'all' : tenants.join(', ')],
+      ['Act', operation.act.act],
+      ...(operation.on === 'messages' ? messagesFacts(operation) : tenantsFacts(operation)),
+      ['Tenants', tenantsText(operation.tenants)],
       ['Counted', countedText(operation)],
       ['Changed', operation.changed],
       ['Tenants done', operation.tenantsDone],
@@ -126,4 +147,21 @@ async function operationText(operation: Operation, terminal: Terminal): Promise<
     text,
     ...failures.map(({ tenantId, code, message }) => `${tenantId}: ${code}: ${escapedLine(message)}`),
   ].join('\n');
+}
+
+type Fact = Parameters<typeof facts>[0][number];
+
+function messagesFacts({ act, queue, filter }: MessagesOperation): Fact[] {
+  return [
+    ['Reason', act.reason],
+    ['Delay', typeof act.delay === 'number' ? exactDuration(act.delay) : act.delay],
+    ['Queue', queue],
+    ['Filter', flatPairs(filter)],
+  ];
+}
+
+function tenantsFacts({ act }: TenantsOperation): Fact[] {
+  if (act.act !== 'change-overrides') return [];
+  const changes = Object.entries(act.overrides).map(([name, value]) => `${name}=${value ?? "the fleet's"}`);
+  return [['Overrides', changes.join(', ')]];
 }

@@ -1,6 +1,6 @@
 /** What an act on all that match has done, or would do. */
 import type { TenantCount } from '../../fleet/messages/counted-tenants.ts';
-import type { ResumedOperation } from '../../fleet/messages/operations.ts';
+import type { ResumedOperation } from '../../fleet/stored-operations/operation.ts';
 import { FailedError } from '../errors.ts';
 import { noTenants, type TenantFailure, whereRead } from '../failures.ts';
 import { capital, counted, countedOrMore, number } from './text.ts';

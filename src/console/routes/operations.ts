@@ -1,12 +1,12 @@
-/** Acts on all messages that match: counted first, then run in the background, with their progress. */
+/** Operations: counted first, then run in the background, with their progress. Those on messages are created here. */
 import * as v from 'valibot';
 import type { ActName } from '../../engine/message-search.ts';
-import { foldedError } from '../../fleet/messages/errors.ts';
-import type { Operation } from '../../fleet/messages/operations.ts';
-import { withoutPayloadText } from '../../fleet/messages/selection.ts';
+import type { Operation } from '../../fleet/stored-operations/operation.ts';
+import type { TenantsActDefinition } from '../../fleet/stored-operations/tenant-acts.ts';
 import { json, Refusal } from '../answer.ts';
+import { masked, type OperationAnswer, operationAnswer } from '../operation-answer.ts';
+import { type OperationRight, operationPaths, rightOf } from '../operation-rules.ts';
 import { definedOf, filterText, queue, tenantId, text, uuid } from '../parameters.ts';
-import { withoutFolders } from '../responses.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
 import { withDead } from '../tenants/with-dead.ts';
 
@@ -39,22 +39,9 @@ const isNarrow = ({ tenants, filter: { states, ...conditions } }: Requested) =>
   Object.values(conditions).some((value) => value !== undefined);
 
 export interface CreatedOperation {
-  readonly operation: Operation;
+  readonly operation: OperationAnswer;
 }
 
-/** An operation without what may be parts of payloads: the text that was searched in them, and what errors quote. */
-function masked(operation: Operation): Operation {
-  return {
-    ...operation,
-    filter: withoutPayloadText(operation.filter),
-    failures: operation.failures.map((failure) => ({
-      ...failure,
-      message: withoutFolders(foldedError(failure.message)),
-    })),
-  };
-}
-
-const destructive: readonly ActName[] = ['discard', 'cancel'];
 const page = { before: v.optional(uuid) };
 
 export const operationRoutes: readonly Route[] = [
@@ -66,8 +53,8 @@ export const operationRoutes: readonly Route[] = [
     touches: 'registry',
     parameters: v.strictObject(page),
     async handle({ multiOutbox }, { before }) {
-      const { operations } = multiOutbox.messages;
-      return json((await operations.list({ limit: 100, ...(before && { before }) })).map(masked));
+      const listed = await multiOutbox.operations.list({ limit: 100, ...(before && { before }) });
+      return json(listed.map(masked));
     },
   }),
   route({
@@ -77,17 +64,14 @@ export const operationRoutes: readonly Route[] = [
     rights: ['look'],
     touches: 'registry',
     async handle({ multiOutbox }, { operation }) {
-      return json(masked(await multiOutbox.messages.operations.get(operation)));
+      return json(operationAnswer(await multiOutbox.operations.get(operation)));
     },
   }),
-  ...creating('operations.create', '/api/operations', 'act', ['replay']),
-  ...creating('operations.create-destructive', '/api/operations-destructive', 'destroy', [
-    'discard',
-    'cancel',
-  ]),
+  ...creating('operations.create', 'act', ['replay']),
+  ...creating('operations.create-destructive', 'destroy', ['discard', 'cancel']),
   ...changing('run', begun),
   ...changing('stop', ({ multiOutbox, operator }, { id }) =>
-    multiOutbox.messages.operations.cancel(id, { by: operator.actor }),
+    multiOutbox.operations.cancel(id, { by: operator.actor }),
   ),
 ];
 
@@ -95,10 +79,12 @@ const mostWaitedMs = 1_500;
 
 /** Begins to work on an operation, which goes on without the request. Returns it as it is after its first progress, or soon. */
 function begun(
-  { multiOutbox, operator, stopping, log }: RouteContext,
-  { id }: Operation,
+  { multiOutbox, operator, snapshots, stopping, log }: RouteContext,
+  { id, on }: Operation,
 ): Promise<Operation> {
-  const { operations } = multiOutbox.messages;
+  const { operations } = multiOutbox;
+  // What is shown of the tenants is no longer true, and the page leads back to them.
+  const end = () => on === 'tenants' && snapshots.forget();
   return new Promise<Operation>((resolve, reject) => {
     const waited = setTimeout(() => operations.get(id).then(resolve, reject), mostWaitedMs).unref();
     const answer = (operation: Operation) => {
@@ -107,6 +93,7 @@ function begun(
     };
     operations
       .resume(id, { by: operator.actor, signal: stopping, onProgress: answer })
+      .finally(end)
       .then(answer, (error) => {
         clearTimeout(waited);
         // After the response, only the log has the error. The page says that the operation does not go on.
@@ -118,7 +105,6 @@ function begun(
 
 function creating<const Acts extends readonly ['replay'] | readonly ['discard', 'cancel']>(
   name: string,
-  path: '/api/operations' | '/api/operations-destructive',
   right: 'act' | 'destroy',
   acts: Acts,
 ): Route[] {
@@ -126,7 +112,7 @@ function creating<const Acts extends readonly ['replay'] | readonly ['discard', 
     route({
       name,
       method: 'POST',
-      path,
+      path: operationPaths[right],
       rights: [right],
       touches: 'tenant',
       parameters: v.strictObject({
@@ -144,7 +130,7 @@ function creating<const Acts extends readonly ['replay'] | readonly ['discard', 
           );
         const chosen = tenants ?? (await withDead(context, q)).map(({ id }) => id);
         if (tenants === undefined) await context.allowed(chosen);
-        const { operation } = await context.multiOutbox.messages.operations.create({
+        const { operation } = await context.multiOutbox.operations.create({
           act: act as ActName,
           ...(act === 'cancel' && reason !== undefined && { reason }),
           queue: name,
@@ -152,7 +138,7 @@ function creating<const Acts extends readonly ['replay'] | readonly ['discard', 
           tenants: chosen,
           by: context.operator.actor,
         });
-        return json({ operation: masked(operation) } satisfies CreatedOperation);
+        return json({ operation: operationAnswer(operation) } satisfies CreatedOperation);
       },
     }),
   ];
@@ -164,31 +150,34 @@ async function allTenants({ snapshots }: RouteContext): Promise<string[]> {
   return value.filter(({ status }) => status !== 'retired').map(({ id }) => id);
 }
 
-/** One route for acts that can be repeated, and one for those that cannot be undone. */
+/** Of each right there is a route: for acts that can be repeated, for those that cannot be undone, and for changes of tenants. */
 function changing(
   verb: 'run' | 'stop',
   change: (context: RouteContext, operation: Operation) => Promise<Operation>,
 ): Route[] {
-  return (['act', 'destroy'] as const).map((right) =>
+  return (Object.keys(operationPaths) as OperationRight[]).map((right) =>
     route({
-      name: `operations.${verb}${right === 'destroy' ? '-destructive' : ''}`,
+      name: `operations.${verb}${operationPaths[right].slice(operationPaths.act.length)}`,
       method: 'POST',
-      path: `/api/operations${right === 'destroy' ? '-destructive' : ''}/:operation/${verb}`,
+      path: `${operationPaths[right]}/:operation/${verb}`,
       rights: [right],
-      touches: 'tenant',
+      touches: right === 'configure' ? 'registry' : 'tenant',
       async handle(context, { operation: id }) {
-        const operation = await context.multiOutbox.messages.operations.get(id);
-        if (destructive.includes(operation.act.act) !== (right === 'destroy'))
-          throw new Refusal(
-            403,
-            'FORBIDDEN',
-            "An operation that discards or cancels needs the right 'destroy'.",
-          );
-        await context.allowed(operation.tenants ?? (await allTenants(context)));
+        const operation = await context.multiOutbox.operations.get(id);
+        if (rightOf(operation) !== right)
+          throw new Refusal(403, 'FORBIDDEN', `This operation needs the right '${rightOf(operation)}'.`);
+        const ids = operation.tenants ?? (await allTenants(context));
+        await context.allowed(ids);
+        if (operation.on === 'tenants') await context.allowed(ids, routeOfAct(operation.act));
         const changed = await change(context, operation);
         context.snapshots.expire();
-        return json(masked(changed));
+        return json(operationAnswer(changed));
       },
     }),
   );
+}
+
+/** The name of the route that does the same to one tenant, by which the host may decide about it. */
+export function routeOfAct({ act }: TenantsActDefinition): string {
+  return act === 'change-overrides' ? 'tenants.change' : `tenants.${act}`;
 }

@@ -1,7 +1,7 @@
 /** Acts of operators, each with a row in the registry's record (S3). */
 import { type AuditEntry, type AuditRecord, auditLimits } from '../../engine/audit.ts';
 import type { Registry } from '../../engine/registry.ts';
-import { describeError, MultiOutboxError } from '../../errors.ts';
+import { describeError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { refusal } from './selection.ts';
 
@@ -61,8 +61,4 @@ export function actorOf(call: string, by: string | undefined, otherwise: string)
   )
     return actor;
   throw refusal(call, `'by' must be text of 1 to ${auditLimits.actor} characters that names who acts`);
-}
-
-export function unknownOperation(call: string, id: string): MultiOutboxError {
-  return new MultiOutboxError('OPERATION_NOT_FOUND', `${call}: there is no operation '${id}'; list them.`);
 }

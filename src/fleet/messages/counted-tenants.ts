@@ -32,7 +32,10 @@ export const tenantsAtOnce = 8;
 export const countBounds = { examine: 1_000_000_000, timeoutMs: 60_000 };
 
 /** Sorted, so that progress can name the last one that was tried. */
-export async function tenantsOf(registry: Registry, tenants: readonly string[] | null): Promise<string[]> {
+export async function tenantsOf(
+  registry: Pick<Registry, 'list'>,
+  tenants: readonly string[] | null,
+): Promise<string[]> {
   if (tenants !== null) return [...new Set(tenants)].sort();
   return (await registry.list())
     .filter(({ status }) => status !== 'retired')

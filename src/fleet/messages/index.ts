@@ -21,7 +21,6 @@ import {
 import { type Audited, type AuditRow, actorOf, auditRow } from './audited.ts';
 import { tenantsOf } from './counted-tenants.ts';
 import { ErrorGrouping, type ErrorGroups, groupErrors } from './errors.ts';
-import { createOperations, type Operations } from './operations-face.ts';
 import {
   type ActedBy,
   type AuditRequest,
@@ -94,8 +93,6 @@ export interface Messages {
    * in flight, has ended, or has another version
    */
   edit(request: EditRequest & ActedBy): Promise<EditResult>;
-  /** Acts on all messages that match. */
-  readonly operations: Operations;
   /** The record of operators' acts, the latest first. @throws INVALID_ARGUMENT, or the registry's error */
   audit(request?: AuditRequest): Promise<AuditRow[]>;
 }
@@ -265,7 +262,6 @@ export function createMessages(access: MessagesAccess): Messages {
       await access.wake(tenantId);
       return edited;
     },
-    operations: createOperations(access),
     async audit(request = {}) {
       const call = 'messages.audit';
       const { limit = 100, before, tenantId, operationId } = optionsOf(call, request, auditNames);

@@ -8,7 +8,6 @@ export function lazyMessages(access: MessagesAccess): Messages {
     made ??= import('./index.ts').then(({ createMessages }) => createMessages(access));
     return made;
   };
-  const operations = async () => (await messages()).operations;
   return {
     list: async (request) => (await messages()).list(request),
     count: async (request) => (await messages()).count(request),
@@ -17,12 +16,5 @@ export function lazyMessages(access: MessagesAccess): Messages {
     act: async (request) => (await messages()).act(request),
     edit: async (request) => (await messages()).edit(request),
     audit: async (request) => (await messages()).audit(request),
-    operations: {
-      create: async (request) => (await operations()).create(request),
-      resume: async (id, options) => (await operations()).resume(id, options),
-      cancel: async (id, options) => (await operations()).cancel(id, options),
-      get: async (id) => (await operations()).get(id),
-      list: async (request) => (await operations()).list(request),
-    },
   };
 }

@@ -44,17 +44,6 @@ export interface ErrorsRequest extends SearchBounds {
   readonly onTenant?: (done: number, of: number) => void;
 }
 
-/** An act on all messages that match, in many tenants. */
-export interface OperationRequest extends ActDefinition, ActedBy {
-  readonly filter: MessageSelection;
-  /** Default: 'outbox'. */
-  readonly queue?: QueueName;
-  /** Default: every tenant that is not retired, also those that are added before the operation comes to them. */
-  readonly tenants?: readonly string[];
-  /** Called while the messages are counted. An error of it is logged and changes nothing. */
-  readonly onTenant?: (done: number, of: number) => void;
-}
-
 /** A page of a list whose latest entries come first. */
 export interface LatestFirst {
   /** Default: 100; at most 1,000. */
@@ -91,13 +80,6 @@ export const errorsNames: NamesOf<ErrorsRequest> = {
   tenants: true,
   filter: true,
   parallel: true,
-  onTenant: true,
-};
-export const operationNames: NamesOf<OperationRequest> = {
-  ...definitionNames,
-  filter: true,
-  queue: true,
-  tenants: true,
   onTenant: true,
 };
 export const latestNames: NamesOf<LatestFirst> = { limit: true, before: true };

@@ -56,7 +56,7 @@ test('S4: an error is masked where it may have parts of a payload, and shown tog
 
 test('S4: who looks sees neither the text that was searched in payloads nor what errors quote', async () => {
   const { face, client } = await withDead(1);
-  const { operation } = await face.messages.operations.create({
+  const { operation } = await face.operations.create({
     act: 'replay',
     filter: { payloadText: 'secret 0', states: ['dead'] },
     tenants: ['acme'],
@@ -70,7 +70,9 @@ test('S4: who looks sees neither the text that was searched in payloads nor what
   const paths = ['/api/tenants/acme', '/api/operations', `/api/operations/${operation.id}`, '/api/audit'];
   for (const address of paths) {
     const { text } = await client.get(address);
-    expect([address, text]).toEqual([address, expect.stringContaining('refused: <n>, because of <text>')]);
+    // A list has the number of failures.
+    if (address !== '/api/operations')
+      expect([address, text]).toEqual([address, expect.stringContaining('refused: <n>, because of <text>')]);
     expect([address, text]).toEqual([address, expect.not.stringContaining('secret 0')]);
   }
   const path = `/api/operations/${operation.id}`;
@@ -240,7 +242,7 @@ test('S3: an operation counts first, changes nothing until it is run, and can be
     'the operation is done',
     async () => (await client.get(`/api/operations/${id}`)).json.state === 'done',
   );
-  expect((await client.get(`/api/operations/${id}`)).json).toMatchObject({ changed: 8, failures: [] });
+  expect((await client.get(`/api/operations/${id}`)).json).toMatchObject({ changed: 8, failures: 0 });
   expect(await dead()).toBe(0);
 });
 
@@ -284,8 +286,9 @@ test('S3: a tenant that does not answer is not in the count, and the operation s
   place.connection('tenants/globex.db').exec('ALTER TABLE Outbox RENAME TO Hidden');
   const request = { act: 'replay', queue: 'outbox', filter: { topic: 'invoices' } };
   const { operation } = (await client.post('/api/operations', request)).json;
-  expect(operation).toMatchObject({ counted: 2, uncounted: ['globex'] });
-  expect((await client.get(`/api/operations/${operation.id}`)).json.uncounted).toEqual(['globex']);
+  const uncounted = { uncounted: 1, firstUncounted: ['globex'] };
+  expect(operation).toMatchObject({ counted: 2, ...uncounted });
+  expect((await client.get(`/api/operations/${operation.id}`)).json).toMatchObject(uncounted);
 });
 
 test('S3: an operation without a filter is refused', async () => {
@@ -308,7 +311,7 @@ test('S3: an operation pauses when its host stops, and another host goes on with
   expect((await stopping.post(`${path}/run`, {})).json).toMatchObject({
     state: 'running',
     changed: 0,
-    failures: [],
+    failures: 0,
   });
   await client.post(`${path}/run`, {});
   await until('it is done', async () => (await client.get(path)).json.state === 'done');

@@ -263,7 +263,7 @@ else
         expect(await page.getByRole('button', { name: /^Count and/ }).count()).toBe(0);
 
         // A tenant that fails is tried again.
-        const { operation } = await multiOutbox.messages.operations.create({
+        const { operation } = await multiOutbox.operations.create({
           act: 'replay',
           filter: { topic: markup.slice(0, 100), states: ['dead'] },
           tenants: ['hostile'],
@@ -275,7 +275,7 @@ else
         await act(label, { done: /^It is/ });
         await page.getByText(/^hostile: /).waitFor();
         change(hostile, 'ALTER TABLE Hidden RENAME TO Outbox');
-        await act('Go on', { done: /^It is/ });
+        await act('Try the failed ones again', { done: /^It is/ });
         await page.getByText(/^hostile: /).waitFor({ state: 'hidden' });
         await page.getByText(`${operation.counted} changed of`).waitFor();
 

@@ -21,7 +21,7 @@ else
       await fleet.multiOutbox
         .leases()
         .acquire('nightly report', { durationMs: '1h', owner: 'a host that hangs' });
-      await fleet.multiOutbox.messages.operations.create({
+      await fleet.multiOutbox.operations.create({
         act: 'replay',
         filter: { topic: 'invoices', states: ['dead'] },
         tenants: ['globex'],

@@ -20,7 +20,7 @@ else
     let operationId: string;
     beforeAll(async () => {
       fleet = await consoleFleet(folder.folder);
-      const { operation } = await fleet.multiOutbox.messages.operations.create({
+      const { operation } = await fleet.multiOutbox.operations.create({
         act: 'replay',
         filter: { topic: 'invoices', states: ['dead'] },
         tenants: ['globex'],

@@ -52,7 +52,7 @@ test('S4: no GET changes a database', async () => {
   await face.leases('globex').acquire('report', { durationMs: '1h' });
   await face.tick();
   const { messages } = await face.messages.list({ tenantId: 'acme', filter: { states: ['dead'] } });
-  const { operation } = await face.messages.operations.create({
+  const { operation } = await face.operations.create({
     act: 'replay',
     filter: { topic: 'invoices' },
     tenants: ['acme'],

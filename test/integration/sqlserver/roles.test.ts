@@ -10,6 +10,7 @@ import type { SqlRow, SqlValue } from '../../../src/engine/callers-transaction.t
 import type { TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import { queueNames } from '../../../src/engine/work-queue.ts';
+import { createMultiOutbox } from '../../../src/index.ts';
 import { next } from '../../conformance/run.ts';
 import { discardDead, listDead, replayDead } from '../../support/dead-letters.ts';
 import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
@@ -167,7 +168,7 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
     });
   }, 120_000);
 
-  test('S3, S4: an operator of the registry reads it, and keeps operations and the audit; he may not plan', async () => {
+  test('S3, S4: an operator of the registry reads it, and keeps operations and the audit, and runs those on tenants; he may not plan', async () => {
     const database = await databases.take('registry');
     const user = await newUser(database, 'messaging_operator');
     const engine = createSqlServerEngine({
@@ -189,6 +190,36 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
       await registry.audit.end(id, { count: 1 });
       expect(await registry.audit.list({ limit: 5 })).toMatchObject([{ id, actor: user, count: 1 }]);
       expect(await registry.operations.list({ limit: 5 })).toEqual([]);
+      const face = createMultiOutbox({
+        registry: `mssql:${withLogin(user)};Database=${database}`,
+        actor: user,
+      });
+      try {
+        const tenants = ['acme', 'globex', 'nobody'];
+        for (const id of ['acme', 'globex'])
+          await face.tenants.add({ id, server: 'mine.database.windows.net', database: id });
+        const overrides = { batchSize: 25, idleCeilingMs: 'never' };
+        for (const act of [
+          { act: 'wake' },
+          { act: 'pause' },
+          { act: 'change-overrides', overrides },
+        ] as const) {
+          const { operation } = await face.operations.create({ ...act, tenants });
+          expect(operation).toMatchObject({ act, counted: 2, tenants });
+          expect(await face.operations.resume(operation.id)).toMatchObject({
+            state: 'done',
+            changed: 2,
+            tenantsDone: 2,
+            failures: [{ tenantId: 'nobody', code: 'UNKNOWN_TENANT' }],
+          });
+          expect(await face.messages.audit({ operationId: operation.id })).toHaveLength(4);
+        }
+        expect(await face.operations.list({ limit: 1 })).toMatchObject([{ tenants: 3, failures: 1 }]);
+        for (const id of ['acme', 'globex'])
+          expect(await face.tenants.get(id)).toMatchObject({ status: 'paused', overrides });
+      } finally {
+        await face.close();
+      }
       await expect(registry.beginPlan({ owner: 'o', leaseMs: 1_000, limit: 1 })).rejects.toMatchObject({
         code: 'LOGIN_REFUSED',
       });

@@ -115,14 +115,16 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
     ({ face }) => face.messages.errors({ filter: odd }),
   ],
   'face.messages.audit': [({ face }) => face.messages.audit(odd)],
-  'face.messages.operations.create': [
-    ({ face }) => face.messages.operations.create(withOdd({ act: 'replay', filter: {} })),
-    ({ face }) => face.messages.operations.create({ act: 'replay', filter: odd }),
+  'face.operations.create': [
+    ({ face }) => face.operations.create(withOdd({ act: 'replay', filter: {} })),
+    ({ face }) => face.operations.create(withOdd({ act: 'pause', tenants: [] })),
+    ({ face }) => face.operations.create({ act: 'change-overrides', overrides: odd, tenants: [] }),
+    ({ face }) => face.operations.create({ act: 'replay', filter: odd }),
   ],
-  'face.messages.operations.resume': [({ face }) => face.messages.operations.resume(randomUUID(), odd)],
-  'face.messages.operations.cancel': [({ face }) => face.messages.operations.cancel(randomUUID(), odd)],
-  'face.messages.operations.list': [({ face }) => face.messages.operations.list(odd)],
-  'face.messages.operations.get': 'an id',
+  'face.operations.resume': [({ face }) => face.operations.resume(randomUUID(), odd)],
+  'face.operations.cancel': [({ face }) => face.operations.cancel(randomUUID(), odd)],
+  'face.operations.list': [({ face }) => face.operations.list(odd)],
+  'face.operations.get': 'an id',
   'face.messages.edit': [({ face }) => face.messages.edit(withOdd({ tenantId: 'acme', messageId: '' }))],
   'face.tenants.add': [
     ({ face }) => face.tenants.add(withOdd({ id: 'a' })),
@@ -251,8 +253,8 @@ test('Q3: an option that is not known stores nothing: { transacton } does not co
 test('S3: a condition that is not known discards no message', async () => {
   const { messages } = faces.face;
   const filter = { topics: 'orders' } as library.MessageSelection;
-  await expect(messages.operations.create({ act: 'discard', filter })).rejects.toThrow(
-    "messages.operations.create: 'topics' is not an option (did you mean 'topic'?).",
+  await expect(faces.face.operations.create({ act: 'discard', filter })).rejects.toThrow(
+    "operations.create: 'topics' is not an option (did you mean 'topic'?).",
   );
   const count = (olderThanMs: string) => messages.count({ tenantId: 'acme', filter: { olderThanMs } });
   await expect(count('yesterday')).rejects.toThrow(/olderThanMs must be milliseconds/);

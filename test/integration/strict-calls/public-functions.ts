@@ -36,7 +36,7 @@ export async function createScene(place: FleetPlace) {
   });
   const test = await testing.createTestOutbox({ handlers: [handler] });
   const filter = { states: ['dead' as const] };
-  const { operation } = await face.messages.operations.create({ act: 'discard', filter });
+  const { operation } = await face.operations.create({ act: 'discard', filter });
   const { messageId } = await face.outbox('acme').enqueue({ topic: 'orders', payload: 1 });
   return {
     ...entries,
@@ -52,6 +52,7 @@ export async function createScene(place: FleetPlace) {
       RetryAfter: creating(library.RetryAfter),
       Snooze: creating(library.Snooze),
       SignatureRefused: creating(library.SignatureRefused),
+      operationOnTenants: face.operations.create,
     },
     operationId: operation.id,
     messageId,
@@ -187,16 +188,24 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
     { tenants: ['acme'], queue: 'outbox', filter, parallel: 1, onTenant: nothing },
   ],
   'face.messages.audit': ({ operationId }) => [{ limit: 5, before: '9', tenantId: 'acme', operationId }],
-  'face.messages.operations.create': () => [
+  'face.operations.create': () => [
     { act: 'cancel', reason: 'r', filter, tenants: ['acme'], queue: 'outbox', by: 'ann', onTenant: nothing },
   ],
-  'face.messages.operations.resume': ({ operationId }) => [
+  'new.operationOnTenants': () => [
+    {
+      act: 'change-overrides',
+      overrides: { batchSize: 5, concurrency: null, idleCeilingMs: '5m' },
+      tenants: ['acme'],
+      by: 'ann',
+    },
+  ],
+  'face.operations.resume': ({ operationId }) => [
     operationId,
     { by: 'ann', signal: signal(), onProgress: nothing, onTenant: nothing },
   ],
-  'face.messages.operations.cancel': 'an operation is cancelled once; `resume` has the same arguments',
-  'face.messages.operations.list': ({ operationId }) => [{ limit: 5, before: operationId }],
-  'face.messages.operations.get': ({ operationId }) => [operationId],
+  'face.operations.cancel': 'an operation is cancelled once; `resume` has the same arguments',
+  'face.operations.list': ({ operationId }) => [{ limit: 5, before: operationId }],
+  'face.operations.get': ({ operationId }) => [operationId],
   'face.messages.edit': ({ messageId }) => [
     {
       tenantId: 'acme',

@@ -111,12 +111,6 @@ export const fleetEquivalents: readonly Equivalent[] = [
     why: 'undefined is not JSON either.',
   },
   {
-    file: 'src/fleet/messages/operation-run.ts',
-    line: 'if (this.#isOurs && !signal?.aborted) this.#tried(tenantId, null);',
-    mutant: 'this.#isOurs && !signal?.aborted → (!signal?.aborted)',
-    why: 'A run that has lost its operation writes no progress any more.',
-  },
-  {
     file: 'src/fleet/messages/selection.ts',
     line: "typeof cursor === 'string' ? cursor : ''",
     mutant: "'' → 'x'",

@@ -83,6 +83,10 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
     'fleet/messages/',
     `(fleet/(messages|tenants|operations)|queue|lease|telemetry)/|fleet/in-parallel\\.ts|${base}`,
   ],
+  [
+    'fleet/stored-operations/',
+    `(fleet/(stored-operations|messages|tenants)|telemetry)/|fleet/in-parallel\\.ts|${base}`,
+  ],
   ['fleet/', `(fleet|queue|lease|telemetry)/|${base}`],
   [
     '(local/|health/|multi-outbox(-interface|-arguments)?\\.ts|index\\.ts)',
@@ -94,7 +98,10 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
     `testing/|engine/sqlite/index\\.ts|(fleet|queue|telemetry|outbox|inbox)/|multi-outbox\\.ts|${base}`,
   ],
   // The page runs in the browser: of the server it knows the types of the answers.
-  ['console/page/', 'console/|fleet/(operations/history\\.ts|messages/)|settings/in-force\\.ts'],
+  [
+    'console/page/',
+    'console/|fleet/(operations/history\\.ts|messages/|stored-operations/)|settings/in-force\\.ts',
+  ],
   [
     'console/',
     `(console|fleet|telemetry)/|settings/in-force\\.ts|multi-outbox-interface\\.ts|require-supported-node\\.ts|${base}`,

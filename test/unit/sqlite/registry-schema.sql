@@ -217,6 +217,11 @@ CREATE TABLE Operations (
   Failures TEXT NOT NULL CHECK (json_valid(Failures))
 ) STRICT;
 
+CREATE TABLE OperationTargets (
+  Id TEXT NOT NULL PRIMARY KEY,
+  Targets TEXT NOT NULL CHECK (json_valid(Targets))
+) STRICT;
+
 CREATE TABLE Leases (
   Name TEXT NOT NULL PRIMARY KEY,
   Owner TEXT,

@@ -18,7 +18,8 @@ import type { Migration } from './migration.ts';
  * that started one, which reported at LongestWaitUtc (S2). FailingTopics: the topics that fail now (S1).
  * TenantHistory and FleetHistory: see src/engine/history.ts. DeadNow: messages that were Dead in the minute; Dead: those that died.
  * Audit: what operators did; rows are added, and completed once. Operations: acts over many tenants with their progress; Runner is
- * the process that took the operation last (S3).
+ * the process that took the operation last. OperationTargets: the ids of an operation's tenants, of which there may be
+ * many; apart, because SQLite writes a whole row when a part of it changes, as each progress does (S3).
  * DatabaseKey is the canonical path of the tenant's file, FileId what identifies the file whatever its path (F1); null
  * while no file is known.
  */
@@ -149,6 +150,11 @@ CREATE TABLE Operations (
   UpdatedUtc INTEGER NOT NULL ${isTime('UpdatedUtc')},
   Progress TEXT NOT NULL CHECK (json_valid(Progress)),
   Failures TEXT NOT NULL CHECK (json_valid(Failures))
+) STRICT;
+
+CREATE TABLE OperationTargets (
+  Id TEXT NOT NULL PRIMARY KEY,
+  Targets TEXT NOT NULL CHECK (json_valid(Targets))
 ) STRICT;
 ${leasesTable}`,
 };

@@ -3,12 +3,20 @@ import type { SQLInputValue } from 'node:sqlite';
 import type { AuditEntry, AuditedAct, AuditQuery, AuditRecord, AuditStore } from '../../audit.ts';
 import type {
   NewOperation,
+  OperationOutline,
   OperationProgress,
   OperationRecord,
   OperationState,
   OperationStore,
   ProgressOptions,
 } from '../../operation-store.ts';
+import {
+  definitionTexts,
+  operationOutline,
+  operationRecord,
+  progressTexts,
+  type StoredOperation,
+} from '../../operation-texts.ts';
 import type { QueueName } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import type { DatabaseHandle } from '../handle.ts';
@@ -23,15 +31,16 @@ const statements = {
   listAudit: `SELECT * FROM Audit WHERE Id < coalesce(:before, 9007199254740991)
     AND (:tenantId IS NULL OR TenantId = :tenantId) AND (:operationId IS NULL OR OperationId = :operationId)
     ORDER BY Id DESC LIMIT :limit + 0`,
-  create: `INSERT INTO Operations (Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress, Failures)
+  create: `INSERT INTO Operations (${columns}, Failures)
     VALUES (:id, :actor, :definition, :counted, 'counted', :now, :now, :progress, :failures)`,
+  addTargets: 'INSERT INTO OperationTargets (Id, Targets) VALUES (?, ?)',
   take: `UPDATE Operations SET State = 'running', Runner = :runner, UpdatedUtc = :now WHERE Id = :id AND State <> 'cancelled'`,
   progress: `UPDATE Operations SET State = :state, Progress = :progress, Failures = coalesce(:failures, Failures), UpdatedUtc = :now
     WHERE Id = :id AND Runner = :runner AND State <> 'cancelled'`,
   cancel: `UPDATE Operations SET State = 'cancelled', UpdatedUtc = :now WHERE Id = :id AND State NOT IN ('cancelled', 'done')`,
-  get: `SELECT ${columns}, Failures FROM Operations WHERE Id = ?`,
-  withoutFailures: `SELECT ${columns} FROM Operations WHERE Id = ?`,
-  list: `SELECT ${columns}, Failures FROM Operations WHERE Number < coalesce((SELECT Number FROM Operations WHERE Id = ?), 9007199254740991)
+  get: `SELECT ${columns}, Failures, Targets FROM Operations JOIN OperationTargets USING (Id) WHERE Id = ?`,
+  outline: `SELECT ${columns} FROM Operations WHERE Id = ?`,
+  list: `SELECT ${columns} FROM Operations WHERE Number < coalesce((SELECT Number FROM Operations WHERE Id = ?), 9007199254740991)
     ORDER BY Number DESC LIMIT ? + 0`,
 };
 
@@ -109,7 +118,8 @@ interface OperationRow {
   readonly CreatedUtc: number;
   readonly UpdatedUtc: number;
   readonly Progress: string;
-  /** Absent where it was not read. */
+  /** Absent where they were not read. */
+  readonly Targets?: string;
   readonly Failures?: string;
 }
 
@@ -120,16 +130,13 @@ export class SqliteOperations implements OperationStore {
     this.#handle = handle;
   }
 
-  create({ id, actor, definition, counted, progress }: NewOperation): Promise<OperationRecord> {
-    const values = {
-      actor,
-      definition: JSON.stringify(definition),
-      counted,
-      ...valuesOf(progress),
-    };
+  create({ id, actor, definition, targets, counted, progress }: NewOperation): Promise<OperationOutline> {
+    const texts = definitionTexts({ definition, targets });
+    const values = { id, actor, definition: texts.definition, counted, ...progressTexts(progress) };
     return this.#handle.write((connection, now) => {
-      connection.prepare(statements.create).run({ id, ...values, now });
-      return found(connection, id)!;
+      connection.prepare(statements.create).run({ ...values, now });
+      connection.run(statements.addTargets, id, texts.targets);
+      return outlined(connection, id);
     });
   }
 
@@ -142,14 +149,17 @@ export class SqliteOperations implements OperationStore {
     runner: string,
     progress: OperationProgress,
     { isDone, areFailuresStored }: ProgressOptions,
-  ): Promise<OperationRecord | null> {
+  ): Promise<OperationOutline | null> {
     const state: OperationState = isDone ? 'done' : 'running';
-    const values = { runner, state, ...valuesOf(progress), ...(areFailuresStored && { failures: null }) };
-    return this.#handle.write((connection, now) => {
-      if (!isChanged(connection, statements.progress, { id, now, ...values })) return null;
-      const row = connection.get<OperationRow>(statements.withoutFailures, id)!;
-      return { ...operationRecord(row), progress };
-    });
+    const values = {
+      runner,
+      state,
+      ...progressTexts(progress),
+      ...(areFailuresStored && { failures: null }),
+    };
+    return this.#handle.write((connection, now) =>
+      isChanged(connection, statements.progress, { id, now, ...values }) ? outlined(connection, id) : null,
+    );
   }
 
   cancel(id: string): Promise<OperationRecord | null> {
@@ -160,9 +170,11 @@ export class SqliteOperations implements OperationStore {
     return this.#handle.look((connection) => found(connection, id));
   }
 
-  list({ limit, before }: { readonly limit: number; readonly before?: string }): Promise<OperationRecord[]> {
+  list({ limit, before }: { readonly limit: number; readonly before?: string }): Promise<OperationOutline[]> {
     return this.#handle.look((connection) =>
-      connection.all<OperationRow>(statements.list, before ?? null, limit).map(operationRecord),
+      connection
+        .all<OperationRow>(statements.list, before ?? null, limit)
+        .map((row) => operationOutline(storedOperation(row))),
     );
   }
 
@@ -173,32 +185,30 @@ export class SqliteOperations implements OperationStore {
   }
 }
 
-/** The failures have a column of their own, so that the rest is written without them. */
-function valuesOf({ failures, ...progress }: OperationProgress): { progress: string; failures: string } {
-  return { progress: JSON.stringify(progress), failures: JSON.stringify(failures) };
-}
-
 function isChanged(connection: Connection, sql: string, values: Record<string, SQLInputValue>): boolean {
   return Number(connection.prepare(sql).run(values).changes) > 0;
 }
 
 function found(connection: Connection, id: string): OperationRecord | null {
   const row = connection.get<OperationRow>(statements.get, id);
-  return row === undefined ? null : operationRecord(row);
+  return row === undefined ? null : operationRecord(storedOperation(row));
 }
 
-function operationRecord(row: OperationRow): OperationRecord {
+function outlined(connection: Connection, id: string): OperationOutline {
+  return operationOutline(storedOperation(connection.get<OperationRow>(statements.outline, id)!));
+}
+
+function storedOperation(row: OperationRow): StoredOperation {
   return {
     id: row.Id,
     actor: row.Actor,
-    definition: JSON.parse(row.Definition) as OperationRecord['definition'],
     counted: row.Counted,
     state: row.State,
     createdUtc: new Date(row.CreatedUtc),
     updatedUtc: new Date(row.UpdatedUtc),
-    progress: {
-      ...JSON.parse(row.Progress),
-      failures: JSON.parse(row.Failures ?? '[]'),
-    } as OperationProgress,
+    definition: row.Definition,
+    progress: row.Progress,
+    targets: row.Targets ?? null,
+    failures: row.Failures ?? null,
   };
 }

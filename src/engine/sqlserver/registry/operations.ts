@@ -2,14 +2,32 @@
 import type { AuditEntry, AuditedAct, AuditQuery, AuditRecord, AuditStore } from '../../audit.ts';
 import type {
   NewOperation,
+  OperationOutline,
   OperationProgress,
   OperationRecord,
   OperationState,
   OperationStore,
   ProgressOptions,
 } from '../../operation-store.ts';
+import {
+  definitionTexts,
+  operationOutline,
+  operationRecord,
+  progressTexts,
+  type StoredOperation,
+} from '../../operation-texts.ts';
 import type { QueueName } from '../../work-queue.ts';
-import { bigint, type Database, int, longText, type Parameters, type Row, text, uuid } from '../database.ts';
+import {
+  bigint,
+  bit,
+  type Database,
+  int,
+  longText,
+  type Parameters,
+  type Row,
+  text,
+  uuid,
+} from '../database.ts';
 
 export class SqlServerAudit implements AuditStore {
   readonly #database: Database;
@@ -75,19 +93,28 @@ export class SqlServerOperations implements OperationStore {
     this.#database = database;
   }
 
-  async create({ id, actor, definition, counted, progress }: NewOperation): Promise<OperationRecord> {
-    const created = await this.#one('Operation_Create', {
+  async create({
+    id,
+    actor,
+    definition,
+    targets,
+    counted,
+    progress,
+  }: NewOperation): Promise<OperationOutline> {
+    const texts = definitionTexts({ definition, targets });
+    const row = await this.#one('Operation_Create', {
       Id: [uuid, id],
       Actor: [text, actor],
-      Definition: [longText, JSON.stringify(definition)],
+      Definition: [longText, texts.definition],
+      Targets: [longText, texts.targets],
       Counted: [bigint, counted],
       ...progressOf(progress),
     });
-    return created!;
+    return operationOutline(row!);
   }
 
   take(id: string, runner: string): Promise<OperationRecord | null> {
-    return this.#change(id, 'take', { Runner: [uuid, runner] });
+    return this.#record(this.#change(id, 'take', { Runner: [uuid, runner] }));
   }
 
   async progress(
@@ -95,21 +122,23 @@ export class SqlServerOperations implements OperationStore {
     runner: string,
     progress: OperationProgress,
     { isDone, areFailuresStored }: ProgressOptions,
-  ): Promise<OperationRecord | null> {
-    const record = await this.#change(id, isDone ? 'done' : 'progress', {
+  ): Promise<OperationOutline | null> {
+    const row = await this.#change(id, isDone ? 'done' : 'progress', {
       Runner: [uuid, runner],
       ...progressOf(progress),
       ...(areFailuresStored && { Failures: [longText, null] as const }),
     });
-    return record && { ...record, progress };
+    return row && operationOutline(row);
   }
 
   cancel(id: string): Promise<OperationRecord | null> {
-    return this.#change(id, 'cancel');
+    return this.#record(this.#change(id, 'cancel'));
   }
 
   get(id: string): Promise<OperationRecord | null> {
-    return this.#one('Operation_List', { Id: [uuid, id], Limit: [int, 1] });
+    return this.#record(
+      this.#one('Operation_List', { Id: [uuid, id], Limit: [int, 1], WithTenants: [bit, true] }),
+    );
   }
 
   async list({
@@ -118,43 +147,43 @@ export class SqlServerOperations implements OperationStore {
   }: {
     readonly limit: number;
     readonly before?: string;
-  }): Promise<OperationRecord[]> {
+  }): Promise<OperationOutline[]> {
     const parameters: Parameters = { Limit: [int, limit], Before: [uuid, before ?? null] };
     const [rows] = await this.#database.call('Operation_List', parameters, { onLost: 'repeat' });
-    return rows!.map(operationRecord);
+    return rows!.map((row) => operationOutline(storedOperation(row)));
   }
 
-  #change(id: string, act: string, parameters: Parameters = {}): Promise<OperationRecord | null> {
+  #change(id: string, act: string, parameters: Parameters = {}): Promise<StoredOperation | null> {
     return this.#one('Operation_Change', { Id: [uuid, id], Act: [text, act], ...parameters });
   }
 
-  async #one(procedure: string, parameters: Parameters): Promise<OperationRecord | null> {
+  async #one(procedure: string, parameters: Parameters): Promise<StoredOperation | null> {
     const [rows = []] = await this.#database.call(procedure, parameters, { onLost: 'repeat' });
-    return rows[0] === undefined ? null : operationRecord(rows[0]);
+    return rows[0] === undefined ? null : storedOperation(rows[0]);
+  }
+
+  async #record(read: Promise<StoredOperation | null>): Promise<OperationRecord | null> {
+    const stored = await read;
+    return stored && operationRecord(stored);
   }
 }
 
-/** The failures have a column of their own, so that the rest is written without them. */
-function progressOf({ failures, ...progress }: OperationProgress): Parameters {
-  return {
-    Progress: [longText, JSON.stringify(progress)],
-    Failures: [longText, JSON.stringify(failures)],
-  };
+function progressOf(progress: OperationProgress): Parameters {
+  const texts = progressTexts(progress);
+  return { Progress: [longText, texts.progress], Failures: [longText, texts.failures] };
 }
 
-function operationRecord(row: Row): OperationRecord {
+function storedOperation(row: Row): StoredOperation {
   return {
     id: (row.Id as string).toLowerCase(),
     actor: row.Actor as string,
-    definition: JSON.parse(row.Definition as string) as OperationRecord['definition'],
     counted: Number(row.Counted),
     state: row.State as OperationState,
     createdUtc: row.CreatedUtc as Date,
     updatedUtc: row.UpdatedUtc as Date,
-    progress: {
-      ...JSON.parse(row.Progress as string),
-      // Null where they were not read.
-      failures: JSON.parse((row.Failures as string | null) ?? '[]'),
-    } as OperationProgress,
+    definition: row.Definition as string,
+    progress: row.Progress as string,
+    targets: row.Targets as string | null,
+    failures: row.Failures as string | null,
   };
 }

@@ -1,11 +1,6 @@
 /** S3: acts of operators, each with a row in the registry's record. */
 import { MultiOutboxError } from '../../../../src/errors.ts';
-import {
-  actorOf,
-  auditRow,
-  createAudited,
-  unknownOperation,
-} from '../../../../src/fleet/messages/audited.ts';
+import { actorOf, auditRow, createAudited } from '../../../../src/fleet/messages/audited.ts';
 import { auditedLeases, auditedTenants } from '../../../../src/fleet/messages/audited-face.ts';
 import { registeredTenants, type Tenants } from '../../../../src/fleet/tenants/registered-tenants.ts';
 import { createLeases } from '../../../../src/lease/leases.ts';
@@ -122,13 +117,6 @@ describe('who acts (S3)', () => {
         message: "messages.act: 'by' must be text of 1 to 200 characters that names who acts.",
       }),
     );
-  });
-});
-
-test('S3: an unknown operation’s error names it', () => {
-  expect(unknownOperation('messages.operations.get', 'x1')).toMatchObject({
-    code: 'OPERATION_NOT_FOUND',
-    message: "messages.operations.get: there is no operation 'x1'; list them.",
   });
 });
 

@@ -1,54 +1,13 @@
 /** S3: the part `messages` of the library's interface: what it checks, asks, changes and records. */
-import { randomUUID } from 'node:crypto';
 import { auditLimits } from '../../../../src/engine/audit.ts';
-import { createAudited } from '../../../../src/fleet/messages/audited.ts';
-import { createMessages, type Messages } from '../../../../src/fleet/messages/index.ts';
+import type { Messages } from '../../../../src/fleet/messages/index.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
-import { PermanentError } from '../../../../src/queue/handler.ts';
-import { message, messages as numbered, orders, run } from '../../../support/queue-run.ts';
-import { recordingLogger } from '../../../support/recording-logger.ts';
+import { operatorScene } from '../../../support/operator-scene.ts';
+import { message, messages as numbered } from '../../../support/queue-run.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 
 const place = new SqlitePlace();
-
-/** The messages of a fleet in whose databases these tenants exist. */
-async function scene(...ids: string[]) {
-  const engine = place.engine();
-  const registry = await place.registry(engine);
-  const databases = new Map<string, Awaited<ReturnType<typeof place.tenant>>>();
-  for (const id of ids) {
-    await registry.add(tenantDefinition({ id }), `key-of-${id}`);
-    databases.set(id, await place.tenant(id, engine));
-  }
-  const logger = recordingLogger();
-  const woken: string[] = [];
-  const used: string[] = [];
-  const face = createMessages({
-    registry: async () => registry,
-    async useQueue(id, queue, action) {
-      used.push(`${id} ${queue}`);
-      const database = databases.get(id);
-      if (database === undefined) throw new Error(`${id} is away`);
-      return action(database.queue(queue));
-    },
-    wake: async (id) => void woken.push(id),
-    handlers: new Map(),
-    audited: createAudited(async () => registry, logger),
-    actor: 'ada',
-    callbackLog: { logger, limit: { allows: () => true } },
-  });
-  const outbox = (id: string) => databases.get(id)!.queue('outbox');
-  /** Messages that have died, so many of each tenant. */
-  const dead = async (id: string, count: number) => {
-    await outbox(id).enqueue(numbered(count));
-    const refuse = orders(() => {
-      throw new PermanentError('order refused');
-    });
-    await run(outbox(id), [refuse], { logsHandlerText: true });
-  };
-  const rows = async () => (await face.audit()).reverse();
-  return { face, registry, outbox, dead, woken, used, rows, logger };
-}
+const scene = (...ids: string[]) => operatorScene(place, ...ids);
 
 const refused = (problem: string | RegExp) => ({
   code: 'INVALID_ARGUMENT',
@@ -56,7 +15,6 @@ const refused = (problem: string | RegExp) => ({
 });
 
 describe('what each call refuses, by its name, before it asks any database (S3)', () => {
-  const id = randomUUID();
   test.each<[string, (face: Messages) => Promise<unknown>]>([
     [
       "messages.list: 'limit' must be a whole number from 1 to 1000",
@@ -104,67 +62,10 @@ describe('what each call refuses, by its name, before it asks any database (S3)'
     ["messages.audit: 'before' must be", (f) => f.audit({ before: '-1' })],
     ["messages.audit: an operation's id", (f) => f.audit({ operationId: 'x' })],
     ["messages.audit: a tenant's id", (f) => f.audit({ tenantId: 7 as never })],
-    [
-      "messages.operations.create: 'act' must be",
-      (f) => f.operations.create({ act: 'x' as never, filter: {} }),
-    ],
-    [
-      "messages.operations.create: 'replay' takes no reason",
-      (f) => f.operations.create({ act: 'replay', reason: 'x', filter: {} }),
-    ],
-    [
-      "messages.operations.create: 'replay' takes no delay",
-      (f) => f.operations.create({ act: 'replay', delay: 1, filter: {} }),
-    ],
-    [
-      "messages.operations.create: 'topic' must be",
-      (f) => f.operations.create({ act: 'replay', filter: { topic: 7 as never } }),
-    ],
-    [
-      "messages.operations.create: 'queue' must be",
-      (f) => f.operations.create({ act: 'replay', filter: {}, queue: 'x' as never }),
-    ],
-    [
-      "messages.operations.create: 'payloadText' searches one tenant",
-      (f) => f.operations.create({ act: 'replay', filter: { payloadText: 'x' }, tenants: ['a', 'b'] }),
-    ],
-    [
-      "messages.operations.create: 'payloadText' searches one tenant",
-      (f) => f.operations.create({ act: 'replay', filter: { payloadText: 'x' } }),
-    ],
-    [
-      "messages.operations.create: '?onTenant",
-      (f) => f.operations.create({ act: 'replay', filter: {}, onTenant: 7 as never }),
-    ],
-    ["messages.operations.resume: an operation's id", (f) => f.operations.resume('x')],
-    ['messages.operations.resume: .*signal', (f) => f.operations.resume(id, { signal: 7 as never })],
-    ["messages.operations.resume: '?onProgress", (f) => f.operations.resume(id, { onProgress: 7 as never })],
-    ["messages.operations.resume: '?onTenant", (f) => f.operations.resume(id, { onTenant: 7 as never })],
-    ["messages.operations.cancel: an operation's id", (f) => f.operations.cancel('x')],
-    ["messages.operations.cancel: .*'reason'", (f) => f.operations.cancel(id, { reason: 'x' } as never)],
-    ["messages.operations.get: an operation's id", (f) => f.operations.get('x')],
-    ["messages.operations.list: an operation's id", (f) => f.operations.list({ before: 'x' })],
-    [
-      "messages.operations.list: 'limit' must be a whole number from 1 to 1000",
-      (f) => f.operations.list({ limit: 0 }),
-    ],
-    ["messages.operations.list: 'limit' must be", (f) => f.operations.list({ limit: 1_001 })],
   ])('S3: %s', async (problem, act) => {
     const { face, used, rows } = await scene();
     await expect(act(face)).rejects.toMatchObject(refused(new RegExp(`^${problem}`)));
     expect([used, await rows()]).toEqual([[], []]);
-  });
-
-  test.each<[string, (face: Messages) => Promise<unknown>]>([
-    ['messages.operations.resume', ({ operations }) => operations.resume(id)],
-    ['messages.operations.cancel', ({ operations }) => operations.cancel(id)],
-    ['messages.operations.get', ({ operations }) => operations.get(id)],
-  ])('S3: %s of an operation that is not there', async (call, act) => {
-    const { face } = await scene();
-    await expect(act(face)).rejects.toMatchObject({
-      code: 'OPERATION_NOT_FOUND',
-      message: `${call}: there is no operation '${id}'; list them.`,
-    });
   });
 
   test('S3: the bounds themselves are taken', async () => {
@@ -175,7 +76,6 @@ describe('what each call refuses, by its name, before it asks any database (S3)'
     for (const parallel of [1, 64]) expect(await face.errors({ parallel })).toMatchObject({ tenants: 1 });
     for (const limit of [1, 1_000]) {
       expect(await face.audit({ limit, before: '0' })).toEqual([]);
-      expect(await face.operations.list({ limit })).toEqual([]);
     }
   });
 });
@@ -317,10 +217,10 @@ describe('acts and edits (S3)', () => {
 
 describe('the record of acts (S3)', () => {
   test('S3: its rows are found by tenant, by operation, and page by page', async () => {
-    const { face } = await scene('acme', 'birch');
+    const { face, operations } = await scene('acme', 'birch');
     for (const tenantId of ['acme', 'birch', 'acme'])
       await face.act({ tenantId, act: 'replay', messages: ['none'] });
-    const { operation } = await face.operations.create({ act: 'replay', filter: {} });
+    const { operation } = await operations.create({ act: 'replay', filter: {} });
     const all = await face.audit();
     expect(all.map(({ tenantId }) => tenantId)).toEqual([null, 'acme', 'birch', 'acme']);
     expect(await face.audit({ limit: 2 })).toEqual(all.slice(0, 2));
@@ -342,140 +242,5 @@ describe('the record of acts (S3)', () => {
     for (let n = 0; n < 101; n++) await registry.audit.begin(entry);
     expect(await face.audit()).toHaveLength(100);
     expect(auditLimits.actor).toBe(200);
-  });
-});
-
-describe('operations (S3)', () => {
-  test('S3: a new one keeps what it was asked, counts, and changes nothing', async () => {
-    const { face, outbox, rows, woken } = await scene('acme', 'birch');
-    for (const id of ['acme', 'birch']) await outbox(id).enqueue(numbered(2));
-    const told: unknown[] = [];
-    const { operation, counted } = await face.operations.create({
-      act: 'cancel',
-      reason: 'sent twice',
-      filter: { topic: 'orders', payloadText: '1' },
-      tenants: ['acme'],
-      by: 'grace',
-      onTenant: (...of) => told.push(of),
-    });
-    expect(operation).toMatchObject({
-      state: 'counted',
-      actor: 'grace',
-      act: { act: 'cancel', reason: 'sent twice' },
-      queue: 'outbox',
-      filter: { topic: 'orders', payloadText: '1' },
-      tenants: ['acme'],
-      counted: 1,
-      uncounted: [],
-      changed: 0,
-      tenantsDone: 0,
-      lastTenant: null,
-    });
-    expect(operation.act).not.toHaveProperty('delay');
-    expect(counted.counted).toBe(1);
-    expect(told).toEqual([[1, 1]]);
-    const row = {
-      act: 'operation-start',
-      actor: 'grace',
-      queue: 'outbox',
-      operationId: operation.id,
-      count: 0,
-    };
-    expect(await rows()).toMatchObject([row]);
-    expect((await rows())[0]!.selection).toEqual({
-      act: { act: 'cancel', reason: 'sent twice' },
-      filter: { topic: 'orders', payloadText: true },
-      queue: 'outbox',
-      tenants: ['acme'],
-    });
-    expect(woken).toEqual([]);
-  });
-
-  test('S3: one that is resumed ends, with a row of what it changed; its end can be seen', async () => {
-    const { face, outbox, rows, woken } = await scene('acme', 'birch');
-    for (const id of ['acme', 'birch']) await outbox(id).enqueue(numbered(2));
-    const { operation } = await face.operations.create({ act: 'reschedule', delay: '1h', filter: {} });
-    expect(operation).toMatchObject({ act: { act: 'reschedule', delay: '1h' }, tenants: null });
-    const [progress, told]: [number[], string[]] = [[], []];
-    const ended = await face.operations.resume(operation.id.toUpperCase(), {
-      by: 'grace',
-      onProgress: ({ changed }) => progress.push(changed),
-      onTenant: ({ tenantId }) => told.push(tenantId),
-    });
-    expect(ended).toMatchObject({ state: 'done', changed: 4, tenantsDone: 2, takenOver: false });
-    expect([progress.at(-1), told.sort(), woken.sort()]).toEqual([4, ['acme', 'birch'], ['acme', 'birch']]);
-    expect(await face.operations.get(operation.id.toUpperCase())).toMatchObject({
-      state: 'done',
-      changed: 4,
-    });
-    expect((await rows()).at(-1)).toMatchObject({
-      act: 'operation-resume',
-      actor: 'grace',
-      queue: 'outbox',
-      operationId: operation.id,
-      count: 4,
-      selection: { act: { act: 'reschedule', delay: '1h' }, filter: {} },
-    });
-    await expect(face.operations.cancel(operation.id)).rejects.toMatchObject({
-      code: 'OPERATION_CANCELLED',
-      message: `messages.operations.cancel: operation '${operation.id}' has ended already; see its state.`,
-    });
-  });
-
-  test('S3: one whose signal has fired changes nothing; a cancelled one is not resumed', async () => {
-    const { face, outbox, rows } = await scene('acme');
-    await outbox('acme').enqueue(numbered(1));
-    const { operation } = await face.operations.create({ act: 'cancel', filter: {} });
-    const stopped = await face.operations.resume(operation.id, { signal: AbortSignal.abort() });
-    expect(stopped).toMatchObject({ state: 'running', changed: 0, takenOver: false });
-    expect(await face.operations.cancel(operation.id.toUpperCase(), { by: 'grace' })).toMatchObject({
-      state: 'cancelled',
-    });
-    expect((await rows()).at(-1)).toMatchObject({
-      act: 'operation-cancel',
-      actor: 'grace',
-      operationId: operation.id,
-      count: 0,
-    });
-    await expect(face.operations.resume(operation.id)).rejects.toMatchObject({
-      code: 'OPERATION_CANCELLED',
-      message: `messages.operations.resume: operation '${operation.id}' was cancelled; create another one.`,
-    });
-  });
-
-  test('S3: one that is cancelled meanwhile was not taken over; one that another process resumes was', async () => {
-    const { face, registry, outbox } = await scene('acme');
-    await outbox('acme').enqueue(numbered(1));
-    const resumed = async (meanwhile: (id: string) => Promise<unknown>) => {
-      const { operation } = await face.operations.create({ act: 'reschedule', delay: 0, filter: {} });
-      const { progress } = registry.operations;
-      jest.spyOn(registry.operations, 'progress').mockImplementationOnce(async (...given) => {
-        await meanwhile(operation.id);
-        return progress.apply(registry.operations, given);
-      });
-      return face.operations.resume(operation.id);
-    };
-    const cancelled = await resumed((id) => face.operations.cancel(id));
-    expect(cancelled).toMatchObject({ state: 'cancelled', takenOver: false });
-    const taken = await resumed((id) => registry.operations.take(id, randomUUID()));
-    expect(taken).toMatchObject({ state: 'running', takenOver: true });
-  });
-
-  test('S3, D8: tenants that could not be counted are kept by id', async () => {
-    const { face, registry } = await scene('acme');
-    for (const id of ['elm', 'dune']) await registry.add(tenantDefinition({ id }), `key-of-${id}`);
-    const { operation } = await face.operations.create({ act: 'replay', filter: {} });
-    expect(operation.uncounted).toEqual(['dune', 'elm']);
-  });
-
-  test('S3: the latest come first, 100 a page', async () => {
-    const { face } = await scene();
-    const ids: string[] = [];
-    for (let n = 0; n < 101; n++)
-      ids.unshift((await face.operations.create({ act: 'replay', filter: {}, tenants: [] })).operation.id);
-    const listed = (await face.operations.list()).map(({ id }) => id);
-    expect(listed).toEqual(ids.slice(0, 100));
-    const next = await face.operations.list({ before: ids[98]!.toUpperCase(), limit: 1 });
-    expect(next.map(({ id }) => id)).toEqual([ids[99]]);
   });
 });

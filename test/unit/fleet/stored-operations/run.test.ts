@@ -1,10 +1,15 @@
 /** S3: one process's work on an operation, and what it keeps of it. */
 import { randomUUID } from 'node:crypto';
-import type { FindPart, FoundMessage, MessageFilter } from '../../../src/engine/message-search.ts';
-import type { OperationProgress, OperationRecord } from '../../../src/engine/operation-store.ts';
-import type { Registry } from '../../../src/engine/registry.ts';
-import type { WorkQueue } from '../../../src/engine/work-queue.ts';
-import { OperationRun, type OperationsAccess } from '../../../src/fleet/messages/operation-run.ts';
+import type { FindPart, FoundMessage, MessageFilter } from '../../../../src/engine/message-search.ts';
+import type {
+  OperationDefinition,
+  OperationProgress,
+  OperationRecord,
+  OperationStore,
+} from '../../../../src/engine/operation-store.ts';
+import type { WorkQueue } from '../../../../src/engine/work-queue.ts';
+import { OperationRun } from '../../../../src/fleet/stored-operations/run.ts';
+import { type WorkAccess, workOf } from '../../../../src/fleet/stored-operations/work.ts';
 
 /** A queue with so many pages of one message. */
 function queueOf(pages: number, onPage: (filter: MessageFilter) => void): WorkQueue {
@@ -30,6 +35,15 @@ interface Tenant {
   fails?: boolean;
 }
 
+const replaying: OperationDefinition = {
+  on: 'messages',
+  queue: 'outbox',
+  act: { act: 'replay' },
+  filter: {},
+  countedAtLeast: false,
+  countingMs: 0,
+};
+
 /** An operation over these tenants; each run goes on with what the last one has stored. */
 function scene(
   tenants: Record<string, Tenant>,
@@ -39,15 +53,8 @@ function scene(
   const record: OperationRecord = {
     id: randomUUID(),
     actor: 'ada',
-    definition: {
-      queue: 'outbox',
-      act: { act: 'replay' },
-      filter: {},
-      tenants: Object.keys(tenants),
-      countedAtLeast: false,
-      uncounted: [],
-      countingMs: 0,
-    },
+    definition: replaying,
+    targets: { tenants: Object.keys(tenants), uncounted: [] },
     counted: 0,
     state: 'running',
     createdUtc: new Date(0),
@@ -58,18 +65,22 @@ function scene(
   const writes: (OperationProgress & { readonly isDone: boolean; readonly areFailuresStored: boolean })[] =
     [];
   const stored = () => writes.at(-1) ?? record.progress;
-  const operations: Partial<Registry['operations']> = {
+  const operations: Partial<OperationStore> = {
     progress: async (_id, _runner, progress, { isDone, areFailuresStored }) => {
       writes.push({ ...progress, isDone, areFailuresStored });
       if (!(await onWrite(writes.length))) return null;
-      return { ...record, state: isDone ? 'done' : 'running', progress };
+      return {
+        ...record,
+        state: isDone ? 'done' : 'running',
+        targets: { tenants: record.targets.tenants!.length, uncounted: 0 },
+        progress: { ...progress, failures: progress.failures.length },
+      };
     },
   };
   const tried: string[] = [];
   const woken: string[] = [];
   const told: unknown[] = [];
-  const access: OperationsAccess = {
-    registry: async () => ({}) as Registry,
+  const access: Omit<WorkAccess, 'tenants'> = {
     useQueue: async (tenantId, _queue, action) => {
       tried.push(tenantId);
       const { pages = 1, onPage = () => {}, fails = false } = tenants[tenantId]!;
@@ -82,8 +93,9 @@ function scene(
   const run = async (signal?: AbortSignal) => {
     const watch = { onProgress: () => {}, onTenant: (tenant: unknown) => void told.push(tenant) };
     const from = { ...record, progress: stored() };
-    const run = new OperationRun(access, operations as Registry['operations'], from, randomUUID(), watch);
-    await run.all(signal);
+    const work = workOf(access as WorkAccess, 'operations.resume', from, 'ada');
+    const run = new OperationRun(operations as OperationStore, from, randomUUID(), work, watch);
+    await run.all({ list: async () => [] }, signal);
     return { ...stored(), thisRun: run.changed, isOurs: run.isOurs };
   };
   return { run, writes, tried, woken, told };
@@ -254,25 +266,29 @@ test('S3: the progress is written once at a time, and each time as it is then', 
   expect(changed).toEqual([...changed].sort((a, b) => a - b));
 });
 
-test('S3: an act that this release does not know fails in each tenant', async () => {
-  const definition = {
-    queue: 'outbox' as const,
-    act: { act: 'retry' },
-    filter: {},
-    tenants: ['a'],
-    countedAtLeast: false,
-    uncounted: [],
-    countingMs: 0,
-  };
-  const { run } = scene({ a: {} }, { definition });
-  const { failures } = await run();
-  expect(failures).toMatchObject([
-    {
-      tenantId: 'a',
-      code: 'INVALID_ARGUMENT',
-      message: expect.stringMatching(/^messages.operations.resume: 'act'/),
-    },
-  ]);
+test.each<[object, RegExp]>([
+  [{ definition: { ...replaying, act: { act: 'retry' } } }, /^operations.resume: 'act' must be/],
+  [{ definition: { on: 'tenants', act: { act: 'bury' } } }, /^operations.resume: this release does not know/],
+])('S3: an act that this release does not know is tried in no tenant: %j', async (fields, message) => {
+  const { run, tried, writes } = scene({ a: {} }, fields);
+  await expect(run()).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringMatching(message),
+  });
+  expect([tried, writes]).toEqual([[], []]);
+});
+
+test('S3: a registry that does not take the progress ends the run, and is no failure of a tenant', async () => {
+  let isAway = false;
+  const { run, writes } = scene(ofLetters(9), {}, async () => {
+    if (isAway) throw new Error('the registry is away');
+    return true;
+  });
+  isAway = true;
+  await expect(run()).rejects.toThrow('the registry is away');
+  isAway = false;
+  expect(writes.flatMap(({ failures }) => failures)).toEqual([]);
+  expect(await run()).toMatchObject({ tenantsDone: 9, failures: [] });
 });
 
 test.each([
@@ -293,15 +309,7 @@ test.each([
         },
       },
     };
-    const definition = {
-      queue: 'outbox' as const,
-      act: { act: 'replay' },
-      filter: {},
-      tenants: ['a'],
-      countedAtLeast: false,
-      uncounted: [],
-      countingMs: 500,
-    };
+    const definition = { ...replaying, countingMs: 500 };
     const [createdUtc, updatedUtc] = [new Date(50_000), new Date(50_000 + sinceMs)];
     const { run } = scene(tenants, { definition, createdUtc, updatedUtc });
     await run();
