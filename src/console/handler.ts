@@ -74,7 +74,7 @@ export function consoleHandler(
     if (operator instanceof Response) return operator;
     if (match === undefined) throw new Refusal(404, 'NOT_FOUND', 'There is no such address.');
     if (match.route.method !== request.method) return wrongMethod(match.route.method);
-    const parameters = checkedParameters(match, await givenParameters(request, url));
+    const parameters = checkedParameters(match, await givenParameters(request, url, match.route.largestBody));
     const allowed = (tenantIds: readonly string[], name?: string) =>
       authorizedFor(authorize, request, match, tenantIds, name);
     await allowed(match.route.tenants?.(parameters) ?? []);

@@ -1,14 +1,18 @@
 /** Reads the parameters of a request: the query of a GET, the JSON object of a POST. */
 import { Refusal } from './answer.ts';
 
-/** An edited message's payload is the largest that the page sends. */
-const largestBody = 4 * 2 ** 20;
+/** Room for the payload of an edited message. */
+const usualBody = 4 * 2 ** 20;
 
-export async function givenParameters(request: Request, url: URL): Promise<Record<string, unknown>> {
+export async function givenParameters(
+  request: Request,
+  url: URL,
+  largestBody = usualBody,
+): Promise<Record<string, unknown>> {
   if (request.method === 'GET') return queryOf(url);
   // A query would be a second place for parameters, and would be logged.
   if (url.search !== '') throw new Refusal(400, 'INVALID_ARGUMENT', 'An act takes no query.');
-  return bodyOf(request);
+  return bodyOf(request, largestBody);
 }
 
 function queryOf(url: URL): Record<string, string> {
@@ -21,7 +25,7 @@ function queryOf(url: URL): Record<string, string> {
   return given;
 }
 
-async function bodyOf(request: Request): Promise<Record<string, unknown>> {
+async function bodyOf(request: Request, largestBody: number): Promise<Record<string, unknown>> {
   // A form can send other types without asking first.
   if (!/^application\/json(; *charset=utf-8)?$/i.test(request.headers.get('content-type') ?? ''))
     throw new Refusal(415, 'UNSUPPORTED_TYPE', 'An act is sent as application/json.');
@@ -30,7 +34,8 @@ async function bodyOf(request: Request): Promise<Record<string, unknown>> {
   try {
     for await (const chunk of request.body ?? []) {
       size += chunk.byteLength;
-      if (size > largestBody) throw new Refusal(413, 'TOO_LARGE', 'The request is larger than 4 MiB.');
+      if (size > largestBody)
+        throw new Refusal(413, 'TOO_LARGE', `The request is larger than ${largestBody / 2 ** 20} MiB.`);
       bytes.push(chunk);
     }
   } catch (error) {

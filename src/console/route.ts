@@ -44,6 +44,8 @@ export interface Route {
   readonly touches: 'nothing' | 'registry' | 'tenant';
   /** Of the query of a GET, or of the JSON object of a POST. */
   readonly parameters: ParameterSchema;
+  /** The most bytes of the JSON of a POST. Default: 4 MiB. */
+  readonly largestBody?: number;
   /** The tenants that the parameters name; the operator needs the rights for each. */
   tenants?(parameters: Record<string, unknown>): readonly string[];
   handle(context: RouteContext, parameters: Record<string, unknown>): Promise<Answer> | Answer;

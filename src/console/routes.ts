@@ -6,6 +6,7 @@ import { doctorRoutes } from './routes/doctor.ts';
 import { errorRoutes } from './routes/errors.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { leaseRoutes } from './routes/leases.ts';
+import { manyTenantsRoutes } from './routes/many-tenants.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
@@ -23,6 +24,7 @@ export const apiRoutes: readonly Route[] = [
   ...pulseRoutes,
   ...tenantRoutes,
   ...tenantActRoutes,
+  ...manyTenantsRoutes,
   ...messageRoutes,
   ...errorRoutes,
   ...operationRoutes,

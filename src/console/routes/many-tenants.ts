@@ -1,25 +1,22 @@
 /**
- * Acts on many tenants: the page reads which match, and then sends their ids, so many at a time that an answer comes soon. What
- * was counted is acted on, and what matches only later is left alone.
+ * Operations on many tenants: the page reads which match, and then sends their ids. What was counted is acted on, and what matches
+ * only later is left alone.
  */
 import * as v from 'valibot';
 import { isMultiOutboxError } from '../../errors.ts';
-import { inParallel } from '../../fleet/in-parallel.ts';
-import { checkedOverrides, type OverridesChange } from '../../fleet/tenants/overrides.ts';
+import type { TenantsActDefinition } from '../../fleet/stored-operations/tenant-acts.ts';
+import type { OverridesChange } from '../../fleet/tenants/overrides.ts';
 import { json, Refusal } from '../answer.ts';
+import { operationAnswer } from '../operation-answer.ts';
+import { mostTenants, operationPaths } from '../operation-rules.ts';
 import { definedOf, overrideParameters, tenantId, text } from '../parameters.ts';
-import { refusalOfError } from '../responses.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
-import { type TenantActName, tenantActs } from '../tenants/acts.ts';
 import { matchingRows } from '../tenants/matching.ts';
-import { type TenantRow, tenantRow } from '../tenants/tenant-row.ts';
+import type { TenantRow } from '../tenants/tenant-row.ts';
+import { type CreatedOperation, routeOfAct } from './operations.ts';
 
-export type { OverridesChange, TenantActName };
+export type { OverridesChange };
 
-/** So many tenants are acted on by one request. */
-const mostTenants = 100;
-/** Each act is a few statements of the registry. */
-const atOnce = 4;
 /** So many ids are answered by one request. */
 const mostIds = 2_000;
 
@@ -33,16 +30,10 @@ export interface MatchingIds {
   readonly next: string | null;
 }
 
-export interface ActedOnTenants {
-  readonly changed: number;
-  /** The tenants that the act is not for as they are now, and those of which it failed, with the reason; in the order of the request. */
-  readonly left: readonly { readonly id: string; readonly code: string; readonly message: string }[];
-}
+/** Room for the most tenants, with the longest ids. */
+const largestBody = 8 * 2 ** 20;
 
-type Left = ActedOnTenants['left'][number];
-type Reason = Omit<Left, 'id'>;
-
-const ids = v.pipe(v.array(tenantId), v.minLength(1), v.maxLength(mostTenants));
+const tenants = v.pipe(v.array(tenantId), v.minLength(1), v.maxLength(mostTenants));
 
 export const manyTenantsRoutes: readonly Route[] = [
   route({
@@ -70,28 +61,23 @@ export const manyTenantsRoutes: readonly Route[] = [
     },
   }),
   route({
-    name: 'tenants.act',
+    name: 'operations.create-on-tenants',
     method: 'POST',
-    path: '/api/tenants-act',
+    path: '/api/operations-on-tenants',
     rights: ['act'],
     touches: 'registry',
-    parameters: v.strictObject({
-      act: v.picklist(Object.keys(tenantActs) as TenantActName[]),
-      ids,
-    }),
-    tenants: ({ ids }) => ids,
-    async handle(context, { act, ids }) {
-      // As for the act on one, by its name.
-      await context.allowed(ids, `tenants.${act}`);
-      return json(await onEach(context, ids, (id) => actOn(context, act, id)));
-    },
+    largestBody,
+    parameters: v.strictObject({ act: v.picklist(['wake', 'pause', 'resume']), tenants }),
+    tenants: ({ tenants }) => tenants,
+    handle: (context, { act, tenants }) => created(context, { act }, tenants),
   }),
   route({
-    name: 'tenants.change-many',
+    name: 'operations.create-configuring',
     method: 'POST',
-    path: '/api/tenants-overrides',
+    path: operationPaths.configure,
     rights: ['configure'],
     touches: 'registry',
+    largestBody,
     parameters: v.strictObject({
       /** A value is set, null is as the fleet, and what is absent stays as it is. */
       overrides: v.strictObject({
@@ -99,94 +85,25 @@ export const manyTenantsRoutes: readonly Route[] = [
         concurrency: v.optional(overrideParameters.concurrency),
         idleCeilingMs: v.optional(overrideParameters.idleCeilingMs),
       }),
-      ids,
+      tenants,
     }),
-    tenants: ({ ids }) => ids,
-    async handle(context, { overrides, ids }) {
-      const change = definedOf(overrides);
-      checkValues(change);
-      await context.allowed(ids, 'tenants.change');
-      return json(await onEach(context, ids, (id) => overrideOf(context, id, change)));
-    },
+    tenants: ({ tenants }) => tenants,
+    handle: (context, { overrides, tenants }) =>
+      created(context, { act: 'change-overrides', overrides: definedOf(overrides) }, tenants),
   }),
 ];
 
-/** Values that are refused are refused once, and not for each tenant; the text says which, and does not repeat it. */
-function checkValues(change: OverridesChange): void {
+async function created(context: RouteContext, act: TenantsActDefinition, tenants: readonly string[]) {
+  // As for the act on one, by its name.
+  await context.allowed(tenants, routeOfAct(act));
+  const { multiOutbox, operator } = context;
   try {
-    checkedOverrides('The new values are refused', change);
+    const { operation } = await multiOutbox.operations.create({ ...act, tenants, by: operator.actor });
+    return json({ operation: operationAnswer(operation) } satisfies CreatedOperation);
   } catch (error) {
-    if (isMultiOutboxError(error, 'INVALID_TENANT')) throw new Refusal(422, error.code, error.message);
-    throw error;
-  }
-}
-
-/** Acts on a few tenants at once. @param act returns the tenant as it is afterwards, or why it was left alone */
-async function onEach(
-  context: RouteContext,
-  ids: readonly string[],
-  act: (tenantId: string) => Promise<TenantRow | Reason>,
-): Promise<ActedOnTenants> {
-  const rows: TenantRow[] = [];
-  /** The registry does not answer: the others would only wait for it one after another. */
-  let unavailable: Reason | null = null;
-  const results = await inParallel([...new Set(ids)], atOnce, async (id): Promise<Left | null> => {
-    if (unavailable !== null) return { id, ...unavailable };
-    try {
-      const result = await act(id);
-      if ('code' in result) return { id, ...result };
-      rows.push(result);
-      return null;
-    } catch (error) {
-      const { code, message } = refusalOfError(error);
-      if (isMultiOutboxError(error) && error.transient) unavailable = { code, message };
-      return { id, code, message };
-    }
-  });
-  context.snapshots.changed(rows);
-  return { changed: rows.length, left: results.filter((result) => result !== null) };
-}
-
-const otherStatus: Reason = { code: 'TENANT_NOT_ACTIVE', message: 'It has another status now.' };
-const retired: Reason = { code: 'TENANT_RETIRED', message: 'It is retired.' };
-export const oddDefinition: Reason = {
-  code: 'INVALID_TENANT',
-  message: 'Its definition in the registry cannot be read; correct that first.',
-};
-/** No version was sent, so nobody has seen another one. */
-const contended: Reason = {
-  code: 'TENANT_CHANGED',
-  message: 'A program keeps changing it; try again later.',
-};
-const unchanged: Reason = { code: 'TENANT_UNCHANGED', message: 'It has these values already.' };
-
-async function actOn(context: RouteContext, name: TenantActName, id: string): Promise<TenantRow | Reason> {
-  const { tenants } = context.multiOutbox;
-  const { status, act } = tenantActs[name];
-  if ((await tenants.get(id)).status !== status) return otherStatus;
-  try {
-    await act(context, id);
-  } catch (error) {
-    // It was changed between the read and the act.
-    if (isMultiOutboxError(error, 'TENANT_NOT_ACTIVE')) return otherStatus;
-    throw error;
-  }
-  return tenantRow(await tenants.get(id));
-}
-
-async function overrideOf(
-  { multiOutbox: { tenants }, operator }: RouteContext,
-  id: string,
-  change: OverridesChange,
-): Promise<TenantRow | Reason> {
-  if ((await tenants.get(id)).status === 'retired') return retired;
-  try {
-    const { changed, ...tenant } = await tenants.changeOverrides(id, change, { by: operator.actor });
-    return changed ? tenantRow(tenant) : unchanged;
-  } catch (error) {
-    // The values have been checked, so it is the rest of the tenant.
-    if (isMultiOutboxError(error, 'INVALID_TENANT')) return oddDefinition;
-    if (isMultiOutboxError(error, 'TENANT_CHANGED')) return contended;
+    // The text says which value is refused, and does not repeat it.
+    if (isMultiOutboxError(error, 'INVALID_TENANT'))
+      throw new Refusal(422, error.code, error.message.replace(/^[a-z.]+: /, 'The new values are refused: '));
     throw error;
   }
 }

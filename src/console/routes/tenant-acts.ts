@@ -4,11 +4,10 @@ import { definitionOf, type TenantInput } from '../../fleet/tenants/definition.t
 import { json, Refusal } from '../answer.ts';
 import { overrideParameters } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
-import { tenantActs } from '../tenants/acts.ts';
 import { tenantRow } from '../tenants/tenant-row.ts';
-import { manyTenantsRoutes, oddDefinition } from './many-tenants.ts';
 
-const simpleActs = Object.entries(tenantActs).map(([name, { act }]) =>
+/** Acts that need no database of the tenant's. */
+const simpleActs = (['wake', 'pause', 'resume'] as const).map((name) =>
   route({
     name: `tenants.${name}`,
     method: 'POST',
@@ -16,9 +15,10 @@ const simpleActs = Object.entries(tenantActs).map(([name, { act }]) =>
     rights: ['act'],
     touches: 'registry',
     async handle(context, { tenant }) {
-      await act(context, tenant);
+      const { tenants } = context.multiOutbox;
+      await tenants[name](tenant, { by: context.operator.actor });
       // As it is now, by the registry: a run of the tenant may have changed more.
-      const row = tenantRow(await context.multiOutbox.tenants.get(tenant));
+      const row = tenantRow(await tenants.get(tenant));
       context.snapshots.changed([row]);
       return json(row, await context.snapshots.now());
     },
@@ -27,7 +27,6 @@ const simpleActs = Object.entries(tenantActs).map(([name, { act }]) =>
 
 export const tenantActRoutes: readonly Route[] = [
   ...simpleActs,
-  ...manyTenantsRoutes,
   route({
     name: 'tenants.change',
     method: 'POST',
@@ -42,7 +41,11 @@ export const tenantActRoutes: readonly Route[] = [
     async handle({ multiOutbox, snapshots, operator }, { tenant: id, overrides: given, version }) {
       const record = await multiOutbox.tenants.get(id);
       if (record.unreadable !== undefined && record.unreadable.definition.length > 0)
-        throw new Refusal(422, oddDefinition.code, oddDefinition.message);
+        throw new Refusal(
+          422,
+          'INVALID_TENANT',
+          'Its definition in the registry cannot be read; correct that first.',
+        );
       const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
       const tenant: TenantInput = { ...definitionOf(record), overrides: chosen };
       // A change replaces the whole definition, so it is refused when anything of it has changed since the page has shown it.

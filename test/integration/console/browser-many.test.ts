@@ -2,7 +2,6 @@
 import { violations } from '../../support/axe.ts';
 import { browserPath, ConsoleBrowser } from '../../support/console-browser.ts';
 import { addHostile } from '../../support/console-fleet.ts';
-import { deferred } from '../../support/deferred.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
 import { addManyTenants } from '../../support/many-tenants.ts';
 
@@ -46,30 +45,24 @@ else
       await page.getByText('250 active and 0 paused chosen, of 250 tenants that matched').waitFor();
       expect(await page.getByRole('button', { name: 'Resume 0' }).isDisabled()).toBe(true);
 
-      // A hundred are sent at a time; Stop ends it behind those that are sent.
-      let sent = 0;
-      let goOn = deferred();
-      await page.route('**/api/tenants-act', async (route) => {
-        if (++sent === 2) await goOn.promise;
-        // A page that is left has ended the request.
-        await route.continue().catch(() => {});
-      });
+      // What is confirmed begins, and has a page of its own.
       const dialog = page.getByRole('dialog');
+      const base = page.url().replace(/\/tenants.*/, '');
       await page.getByRole('button', { name: 'Pause 250' }).click();
       await dialog.getByText('250 active tenants are no longer dispatched').waitFor();
-      await dialog.getByText('it stops when you leave or close the page').waitFor();
+      await dialog.getByText('Its page shows how far it is, and can stop it.').waitFor();
       expect(await violations(page)).toEqual([]);
       await dialog.getByRole('button', { name: 'Pause 250' }).click();
-      await dialog.getByText('100 of 250').waitFor();
-      await dialog.getByRole('button', { name: 'Stop' }).click();
-      goOn.resolve();
-      await dialog.getByText('200 tenants paused. Stopped: 50 tenants not tried.').waitFor();
-      await dialog.getByRole('button', { name: 'Close' }).click();
-      await page.getByText('Choose tenants to act on them').waitFor();
-      expect(sent).toBe(2);
+      await page.getByText('pause 250 tenants of 250 that were chosen.').waitFor();
+      await page.getByText('250 changed of 250 counted; 250 tenants done of 250').waitFor();
+      await page.getByText('done', { exact: true }).waitFor();
+      expect(page.url()).toMatch(/\/operations\/[0-9a-f-]{36}$/);
+      expect(await page.getByRole('button', { name: /Stop|Go on|again/ }).count()).toBe(0);
+      expect(await violations(page)).toEqual([]);
 
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
       await field.fill('tag:batch=7 status:paused');
-      await page.getByText('200 match').waitFor();
+      await page.getByText('250 match').waitFor();
       await page.getByRole('checkbox', { name: 'Choose all of this page' }).check();
       await page.getByText('0 active and 100 paused chosen').waitFor();
       await page
@@ -78,11 +71,12 @@ else
         .uncheck();
       await page.getByRole('button', { name: 'Resume 99' }).click();
       await dialog.getByRole('button', { name: 'Resume 99' }).click();
-      await dialog.getByText('99 tenants resumed.').waitFor();
-      await dialog.getByRole('button', { name: 'Close' }).click();
-      await page.getByText('101 match').waitFor();
+      await page.getByText('99 changed of 99 counted').waitFor();
 
-      // What somebody else has changed since is left alone, and named.
+      // What somebody else has changed since is left alone.
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await field.fill('tag:batch=7 status:paused');
+      await page.getByText('151 match').waitFor();
       await page
         .getByRole('checkbox', { name: /^Choose t/ })
         .first()
@@ -92,33 +86,58 @@ else
       await face.tenants.resume(first!);
       await page.getByRole('button', { name: 'Resume 1' }).click();
       await dialog.getByRole('button', { name: 'Resume 1' }).click();
-      await dialog
-        .getByText(`0 tenants resumed. 1 tenant was not changed (${first}): It has another status now.`)
-        .waitFor();
-      await dialog.getByRole('button', { name: 'Close' }).click();
+      await page.getByText('resume 0 tenants of 1 that were chosen.').waitFor();
+      await page.getByRole('button', { name: 'paused' }).click();
+      await page.getByText('0 changed of 0 counted; 1 tenant done of 1').waitFor();
 
-      // Leaving the page ends what it does.
-      await field.fill('tag:batch=9');
-      await page.getByText('250 match').waitFor();
-      await page.getByRole('button', { name: 'Choose all that match' }).click();
-      [sent, goOn] = [0, deferred()];
-      await page.getByRole('button', { name: 'Wake 250' }).click();
-      await dialog.getByRole('button', { name: 'Wake 250' }).click();
-      await dialog.getByText('100 of 250').waitFor();
-      const base = page.url().replace(/\/tenants.*/, '');
-      await page.goto(`${base}/audit`);
-      await page.getByText('tenant-wake').first().waitFor();
-      goOn.resolve();
+      // One that an earlier process has left goes on here, and one that was only counted can be begun or stopped.
+      const left = await face.operations.create({ act: 'wake', tenants: ['acme', 't000002', 'nobody'] });
+      await face.operations.resume(left.operation.id, { signal: AbortSignal.abort() });
+      const registry = place.connection('registry.db');
+      registry
+        .prepare(
+          'UPDATE Operations SET UpdatedUtc = UpdatedUtc - 600000, CreatedUtc = CreatedUtc - 600000 WHERE Id = ?',
+        )
+        .run(left.operation.id);
+      await page.goto(`${base}/operations/${left.operation.id}`);
+      await page.getByText('No host has worked on it for 10 min').waitFor();
+      await page.getByRole('button', { name: 'Go on' }).click();
+      await dialog.getByRole('button', { name: 'Go on' }).click();
+      await dialog.getByText(/^It is (running|done)/).waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await page.getByText('2 changed of 2 counted; 2 tenants done of 3').waitFor();
+      await page.getByText(/^nobody: There is no tenant/).waitFor();
+      await page.getByRole('button', { name: 'Try the failed ones again' }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      const counted = await face.operations.create({ act: 'wake', tenants: ['acme'] });
+      await page.goto(`${base}/operations/${counted.operation.id}`);
+      await page.getByRole('button', { name: 'wake 1' }).waitFor();
+      await page.getByRole('button', { name: 'Stop' }).click();
+      await dialog.getByRole('button', { name: 'Stop' }).click();
+      await dialog.getByText('It is cancelled: 0 tenants changed.').waitFor();
+      await dialog.getByRole('button', { name: 'Close' }).click();
+      await page.getByText('cancelled', { exact: true }).waitFor();
+
+      await page.getByRole('link', { name: 'Operations', exact: true }).first().click();
+      const operations = page.locator('main tbody tr');
+      await operations.nth(4).waitFor();
+      expect((await operations.allInnerTexts()).map((row) => row.split('\t').slice(1, 4))).toEqual([
+        ['cancelled', 'wake', '1 tenant'],
+        ['done', 'wake', '3 tenants'],
+        ['done', 'resume', '1 tenant'],
+        ['done', 'resume', '99 tenants'],
+        ['done', 'pause', '250 tenants'],
+      ]);
 
       const counts: Record<string, number> = {};
       for (const { act, actor } of await face.messages.audit({ limit: 1_000 }))
-        if (actor === 'tester') counts[act] = (counts[act] ?? 0) + 1;
-      expect(counts).toEqual({ 'tenant-pause': 200, 'tenant-resume': 99, 'tenant-wake': 100 });
+        if (actor === 'tester' && act.startsWith('tenant')) counts[act] = (counts[act] ?? 0) + 1;
+      expect(counts).toEqual({ 'tenant-pause': 250, 'tenant-resume': 99, 'tenant-wake': 2 });
       expect(await page.title()).not.toBe('attacked');
       expect(complaints).toEqual([]);
     });
 
-    test('S4: what an act did stays on the screen when no tenant matches any more, and one can be taken out of all', async () => {
+    test('S4: one tenant can be taken out of all that match; what an operation did is seen in the table', async () => {
       const ids = ['acme', 'globex', 'initech'];
       const face = await place.fleet(ids);
       for (const id of ids) await face.tenants.pause(id);
@@ -139,16 +158,17 @@ else
       await page.getByRole('button', { name: 'Resume 3' }).click();
       await dialog.getByText(/3 tenants matched as of \d/).waitFor();
       await dialog.getByRole('button', { name: 'Resume 3' }).click();
-      await page.getByText('No tenant matches.').waitFor();
-      await dialog.getByText('3 tenants resumed.').waitFor();
-      await dialog.getByRole('button', { name: 'Close' }).click();
-      await dialog.waitFor({ state: 'hidden' });
+      await page.getByText('3 changed of 3 counted; 3 tenants done of 3').waitFor();
       for (const id of ids) expect((await face.tenants.get(id)).status).toBe('active');
+      // Back at the tenants, what is shown is what the operation has made of them.
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await page.getByRole('combobox').fill('status:paused');
+      await page.getByText('No tenant matches.').waitFor();
       expect(await page.getByRole('button', { name: /Resume/ }).count()).toBe(0);
       expect(complaints).toEqual([]);
     });
 
-    test('S4: the last page goes back to the first when an act has emptied it, and not before its dialog is closed', async () => {
+    test('S4: the last page goes back to the first when it has become empty, and not while a dialog asks', async () => {
       const face = await place.fleet(['acme']);
       await face.tenants.pause('acme');
       addManyTenants(place.file('registry.db'), 101);
@@ -161,11 +181,12 @@ else
       await page.getByRole('checkbox', { name: 'Choose all of this page' }).check();
       const dialog = page.getByRole('dialog');
       await page.getByRole('button', { name: 'Resume 2' }).click();
-      await dialog.getByRole('button', { name: 'Resume 2' }).click();
+      await dialog.getByRole('button', { name: 'Resume 2' }).waitFor();
+      // Somebody else resumes them.
+      for (const id of ['t000100', 't000101']) await face.tenants.resume(id);
       await page.getByText('No tenant matches.').waitFor();
-      await dialog.getByText('2 tenants resumed.').waitFor();
       expect(page.url()).toContain('after=');
-      await dialog.getByRole('button', { name: 'Close' }).click();
+      await dialog.getByRole('button', { name: 'Leave it' }).click();
       await page.getByText('100 rows on this page').waitFor();
       expect(page.url()).not.toContain('after=');
       expect(complaints).toEqual([]);
@@ -201,7 +222,7 @@ else
       await dialog.getByText('262 tenants (262 active, 0 paused) get new values.').waitFor();
       await dialog.getByText('Batch size → 9999').waitFor();
       await dialog.getByText('Concurrency → as the fleet').waitFor();
-      await dialog.getByText('it stops when you leave or close the page').waitFor();
+      await dialog.getByText('Its page shows how far it is, and can stop it.').waitFor();
       expect(await violations(page)).toEqual([]);
       // A value that is refused is refused before any tenant is changed.
       await confirm.click();
@@ -214,26 +235,26 @@ else
       await face.tenants.remove('t000002');
       await change.click();
       await confirm.click();
-      await dialog
-        .getByText(
-          '260 tenants changed. 1 tenant was not changed (t000001): It has these values already. 1 tenant was not changed (t000002): It is retired.',
-        )
-        .waitFor();
-      await dialog.getByRole('button', { name: 'Close' }).click();
-      await page.getByText('Choose tenants to act on them').waitFor();
+      await page.getByText('change the overrides of 260 tenants of 262 that were chosen.').waitFor();
+      await page.getByText('Batch size → 25').waitFor();
+      await page.getByText('Concurrency → as the fleet').waitFor();
+      await page.getByText('260 changed of 260 counted; 261 tenants done of 262').waitFor();
+      await page.getByText(/^t000002: Tenant 't000002' is retired/).waitFor();
+      await page.getByRole('link', { name: 't000002' }).waitFor();
+      expect(await violations(page)).toEqual([]);
       for (const id of ['acme', 'hostile', 't000260'])
         expect((await face.tenants.get(id)).overrides).toEqual({ batchSize: 25 });
       expect((await face.tenants.get('t000002')).overrides).toEqual({ concurrency: 3 });
 
       // Some of a page; and what is not named stays.
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
       await page.getByRole('checkbox', { name: 'Choose acme' }).check();
       await page.getByRole('button', { name: 'Overrides…' }).click();
       await page.getByRole('combobox', { name: 'Idle ceiling' }).selectOption('becomes…');
       await page.getByRole('textbox', { name: 'Value of idle ceiling' }).fill('never');
       await page.getByRole('button', { name: 'Change the overrides of 1' }).click();
       await dialog.getByRole('button', { name: 'Change the overrides of 1' }).click();
-      await dialog.getByText('1 tenant changed.').waitFor();
-      await dialog.getByRole('button', { name: 'Close' }).click();
+      await page.getByText('1 changed of 1 counted').waitFor();
       expect((await face.tenants.get('acme')).overrides).toEqual({ batchSize: 25, idleCeilingMs: 'never' });
       expect(await page.title()).not.toBe('attacked');
       // The browser itself logs the answer 422.

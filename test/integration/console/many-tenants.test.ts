@@ -1,12 +1,15 @@
-/** S3, S4: acts on many tenants through the console, and what the console reads again after an act. */
+/** S3, S4: operations on many tenants through the console, and what the console reads again after an act. */
 import { MultiOutboxError } from '../../../src/errors.ts';
 import type { MultiOutbox } from '../../../src/multi-outbox.ts';
 import { defineHandler, PermanentError } from '../../../src/queue/handler.ts';
 import { ConsoleClient } from '../../support/console-requests.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
 import { addManyTenants } from '../../support/many-tenants.ts';
+import { until } from '../../support/until.ts';
 
 const place = new FleetPlace();
+const onTenants = '/api/operations-on-tenants';
+const configuring = '/api/operations-configuring';
 
 const statuses = async (face: MultiOutbox) =>
   Object.fromEntries((await face.tenants.list()).map(({ id, status }) => [id, status]));
@@ -15,29 +18,54 @@ const acts = async (client: ConsoleClient) =>
     [actor, act, tenantId, count].join(' '),
   );
 
-test('S3: an act on many tenants changes those that it is for, names the others, and each has a row in the record', async () => {
+/** Creates an operation and runs it to its end. */
+async function operated(client: ConsoleClient, path: string, body: object) {
+  const { operation } = (await client.post(path, body)).json;
+  const of = path === configuring ? configuring : '/api/operations';
+  expect((await client.post(`${of}/${operation.id}/run`, {})).status).toBe(200);
+  const read = async () => (await client.get(`/api/operations/${operation.id}`)).json;
+  await until('the operation is done', async () => (await read()).state === 'done');
+  return { created: operation, ended: await read() };
+}
+
+test('S3: an act on many tenants is counted, changes those that it is for, names the others, and each has a row in the record', async () => {
   const face = await place.fleet(['acme', 'globex', 'initech', 'umbrella']);
   await face.tenants.pause('globex', { by: 'somebody else' });
   await face.tenants.remove('umbrella', { by: 'somebody else' });
   const client = new ConsoleClient(face, { authorize: () => ({ actor: 'kim' }) });
-  const ids = ['acme', 'globex', 'initech', 'umbrella', 'nobody', 'acme'];
-  const paused = await client.post('/api/tenants-act', { act: 'pause', ids });
-  expect(paused.json).toEqual({
+  const tenants = ['acme', 'globex', 'initech', 'umbrella', 'nobody', 'acme'];
+  const created = await client.post(onTenants, { act: 'pause', tenants });
+  expect(created.json.operation).toMatchObject({
+    on: 'tenants',
+    state: 'counted',
+    actor: 'kim',
+    tenants: 5,
+    counted: 2,
+    changed: 0,
+  });
+  expect(await statuses(face)).toMatchObject({ acme: 'active', initech: 'active' });
+  const { ended } = await operated(client, onTenants, { act: 'pause', tenants });
+  expect(ended).toMatchObject({
     changed: 2,
-    left: [
-      { id: 'globex', code: 'TENANT_NOT_ACTIVE', message: expect.any(String) },
-      { id: 'umbrella', code: 'TENANT_NOT_ACTIVE', message: expect.any(String) },
-      { id: 'nobody', code: 'UNKNOWN_TENANT', message: expect.any(String) },
+    tenantsDone: 3,
+    failures: 2,
+    firstFailures: [
+      { tenantId: 'nobody', code: 'UNKNOWN_TENANT' },
+      {
+        tenantId: 'umbrella',
+        code: 'TENANT_NOT_ACTIVE',
+        message: expect.stringContaining("'umbrella' is retired"),
+      },
     ],
   });
   const all = { acme: 'paused', globex: 'paused', initech: 'paused', umbrella: 'retired' };
   expect(await statuses(face)).toEqual(all);
-  expect((await client.post('/api/tenants-act', { act: 'wake', ids: ['acme'] })).json.changed).toBe(0);
-  const resumed = await client.post('/api/tenants-act', { act: 'resume', ids: ['acme', 'globex'] });
-  expect(resumed.json).toEqual({ changed: 2, left: [] });
-  expect((await client.post('/api/tenants-act', { act: 'wake', ids: ['acme'] })).json.changed).toBe(1);
+  const resumed = await operated(client, onTenants, { act: 'resume', tenants: ['acme', 'globex'] });
+  expect(resumed.ended).toMatchObject({ changed: 2, failures: 0 });
+  const woken = await operated(client, onTenants, { act: 'wake', tenants: ['acme'] });
+  expect(woken.ended).toMatchObject({ changed: 1, failures: 0 });
   expect(await statuses(face)).toEqual({ ...all, acme: 'active', globex: 'active' });
-  const rows = (await acts(client)).filter((row: string) => row.startsWith('kim'));
+  const rows = (await acts(client)).filter((row: string) => row.startsWith('kim tenant'));
   expect(rows.sort()).toEqual([
     'kim tenant-pause acme 1',
     'kim tenant-pause initech 1',
@@ -45,20 +73,43 @@ test('S3: an act on many tenants changes those that it is for, names the others,
     'kim tenant-resume globex 1',
     'kim tenant-wake acme 1',
   ]);
+  expect((await client.get('/api/operations')).json).toMatchObject([
+    { on: 'tenants', act: { act: 'wake' }, tenants: 1, failures: 0 },
+    { act: { act: 'resume' }, tenants: 2 },
+    { act: { act: 'pause' }, tenants: 5, failures: 2, state: 'done' },
+    { act: { act: 'pause' }, tenants: 5, failures: 0, state: 'counted' },
+  ]);
 });
 
 test.each([
-  { act: 'pause', ids: [] },
-  { act: 'pause', ids: Array.from({ length: 101 }, (_, number) => `t${number}`) },
-  { act: 'remove', ids: ['acme'] },
-  { act: 'constructor', ids: ['acme'] },
-  { act: 'pause', ids: ['ACME'] },
-  { act: 'pause', ids: ['acme'], by: 'somebody else' },
+  { act: 'pause', tenants: [] },
+  { act: 'remove', tenants: ['acme'] },
+  { act: 'change-overrides', tenants: ['acme'] },
+  { act: 'constructor', tenants: ['acme'] },
+  { act: 'pause', tenants: ['ACME'] },
+  { act: 'pause', tenants: ['acme'], by: 'somebody else' },
+  { act: 'pause', tenants: ['acme'], overrides: { batchSize: 5 } },
   { act: 'pause' },
 ])('S4: an act on many tenants does not take %j', async (body) => {
   const face = await place.fleet(['acme']);
-  expect(await new ConsoleClient(face).post('/api/tenants-act', body)).toMatchObject({ status: 400 });
-  expect(await statuses(face)).toEqual({ acme: 'active' });
+  expect(await new ConsoleClient(face).post(onTenants, body)).toMatchObject({ status: 400 });
+  expect(await face.operations.list()).toEqual([]);
+});
+
+test('S4: an operation takes 100,000 tenants with the longest ids, and no more; its answers have their number', async () => {
+  const face = await place.fleet(['acme']);
+  const client = new ConsoleClient(face);
+  const tenants = Array.from({ length: 100_000 }, (_, n) =>
+    `t${String(n).padStart(6, '0')}-`.padEnd(64, 'x'),
+  );
+  const created = await client.post(onTenants, { act: 'pause', tenants });
+  expect(created.json.operation).toMatchObject({ tenants: 100_000, counted: 0 });
+  for (const path of [`/api/operations/${created.json.operation.id}`, '/api/operations'])
+    expect((await client.get(path)).text.length).toBeLessThan(2_000);
+  expect((await client.post(onTenants, { act: 'pause', tenants: [...tenants, 'acme'] })).status).toBe(400);
+  // Elsewhere a request has the usual bound.
+  const large = { act: 'replay', queue: 'outbox', filter: { topic: 'a' }, tenants };
+  expect((await client.post('/api/operations', large)).status).toBe(413);
 });
 
 test('S3: overrides of many tenants: what is named changes, the rest stays, and what is left alone is said as it is', async () => {
@@ -70,16 +121,17 @@ test('S3: overrides of many tenants: what is named changes, the rest stays, and 
   await face.tenants.remove('umbrella');
   place.connection('registry.db').exec("UPDATE Tenants SET Tags = '[1]' WHERE Id = 'odd'");
   const client = new ConsoleClient(face, { authorize: () => ({ actor: 'kim' }) });
-  const ids = ['acme', 'globex', 'initech', 'odd', 'umbrella', 'nobody', 'acme'];
+  const tenants = ['acme', 'globex', 'initech', 'odd', 'umbrella', 'nobody', 'acme'];
   const overrides = { batchSize: 50, concurrency: null, idleCeilingMs: '5m' };
-  const changed = await client.post('/api/tenants-overrides', { overrides, ids });
-  expect(changed.json).toEqual({
+  const { created, ended } = await operated(client, configuring, { overrides, tenants });
+  expect(created).toMatchObject({ tenants: 6, counted: 2 });
+  expect(ended).toMatchObject({
     changed: 2,
-    left: [
-      { id: 'globex', code: 'TENANT_UNCHANGED', message: 'It has these values already.' },
-      { id: 'odd', code: 'INVALID_TENANT', message: expect.stringMatching(/cannot be read/) },
-      { id: 'umbrella', code: 'TENANT_RETIRED', message: 'It is retired.' },
-      { id: 'nobody', code: 'UNKNOWN_TENANT', message: 'There is no such tenant.' },
+    tenantsDone: 3,
+    firstFailures: [
+      { tenantId: 'nobody', code: 'UNKNOWN_TENANT' },
+      { tenantId: 'odd', code: 'INVALID_TENANT', message: expect.stringMatching(/cannot be read/) },
+      { tenantId: 'umbrella', code: 'TENANT_NOT_ACTIVE' },
     ],
   });
   const wanted = { batchSize: 50, idleCeilingMs: 300_000 };
@@ -89,10 +141,10 @@ test('S3: overrides of many tenants: what is named changes, the rest stays, and 
   expect((await face.tenants.get('umbrella')).overrides).toEqual({});
 
   // What is not named stays.
-  const one = await client.post('/api/tenants-overrides', { overrides: { batchSize: null }, ids: ['acme'] });
-  expect(one.json).toEqual({ changed: 1, left: [] });
+  const one = await operated(client, configuring, { overrides: { batchSize: null }, tenants: ['acme'] });
+  expect(one.ended).toMatchObject({ changed: 1, failures: 0 });
   expect((await face.tenants.get('acme')).overrides).toEqual({ idleCeilingMs: 300_000 });
-  const rows = (await acts(client)).filter((row: string) => row.startsWith('kim'));
+  const rows = (await acts(client)).filter((row: string) => row.startsWith('kim tenant'));
   expect(rows.sort()).toEqual([
     'kim tenant-change acme 1',
     'kim tenant-change acme 1',
@@ -113,29 +165,6 @@ test('S3: overrides of one tenant whose definition cannot be read are refused fo
   });
 });
 
-test('S3: what becomes of a tenant while it is acted on is said of it: another status, or change after change', async () => {
-  const face = await place.fleet(['acme', 'globex']);
-  const tenants: MultiOutbox['tenants'] = {
-    ...face.tenants,
-    async wake(id, options) {
-      // Between the console's read of the status and its act.
-      await face.tenants.pause(id);
-      return face.tenants.wake(id, options);
-    },
-    async changeOverrides() {
-      throw new MultiOutboxError('TENANT_CHANGED', "the tenant 'acme' has changed; read it again");
-    },
-  };
-  const client = new ConsoleClient({ ...face, tenants });
-  expect((await client.post('/api/tenants-act', { act: 'wake', ids: ['acme'] })).json.left).toEqual([
-    { id: 'acme', code: 'TENANT_NOT_ACTIVE', message: 'It has another status now.' },
-  ]);
-  const overrides = { batchSize: 5 };
-  expect((await client.post('/api/tenants-overrides', { overrides, ids: ['globex'] })).json.left).toEqual([
-    { id: 'globex', code: 'TENANT_CHANGED', message: 'A program keeps changing it; try again later.' },
-  ]);
-});
-
 test.each([
   [{ batchSize: 0 }, 'batchSize must be a whole number from 1 to 5000'],
   [{ batchSize: 5, idleCeilingMs: 'pwd=hunter2' }, 'idleCeilingMs must be a duration from 1ms to 365d'],
@@ -143,8 +172,11 @@ test.each([
   'S4: overrides of many tenants say which value of %j is refused, without it',
   async (overrides, problem) => {
     const client = new ConsoleClient(await place.fleet(['acme']));
-    const { text, json } = await client.post('/api/tenants-overrides', { overrides, ids: ['acme'] });
-    expect(json.error).toMatchObject({ code: 'INVALID_TENANT', message: expect.stringContaining(problem) });
+    const { text, json } = await client.post(configuring, { overrides, tenants: ['acme'] });
+    expect(json.error).toMatchObject({
+      code: 'INVALID_TENANT',
+      message: expect.stringContaining(`The new values are refused: ${problem}`),
+    });
     expect(text).not.toContain('hunter2');
   },
 );
@@ -162,80 +194,127 @@ test.each([
   [400, undefined],
   [400, null],
   [400, [1]],
-])('S4: overrides of many tenants answer %i to %j, and change none', async (status, overrides) => {
+])('S4: overrides of many tenants answer %i to %j, and store nothing', async (status, overrides) => {
   const face = await place.fleet(['acme', 'globex']);
-  const before = await face.tenants.list();
   const client = new ConsoleClient(face);
-  const sent = await client.post('/api/tenants-overrides', { overrides, ids: ['acme', 'globex'] });
+  const sent = await client.post(configuring, { overrides, tenants: ['acme', 'globex'] });
   expect(sent.status).toBe(status);
-  expect(await face.tenants.list()).toEqual(before);
+  expect(await face.operations.list()).toEqual([]);
   expect(await acts(client)).toEqual([]);
 });
 
 test.each([
-  { ids: [] },
-  { ids: Array.from({ length: 101 }, (_, number) => `t${number}`) },
-  { ids: ['ACME'] },
-  { ids: ['acme'], by: 'somebody else' },
-  { ids: ['acme'], version: 1 },
+  { tenants: [] },
+  { tenants: ['ACME'] },
+  { tenants: ['acme'], by: 'somebody else' },
+  { tenants: ['acme'], version: 1 },
   {},
 ])('S4: overrides of many tenants do not take %j', async (request) => {
   const face = await place.fleet(['acme']);
   const body = { overrides: { batchSize: 5 }, ...request };
-  expect((await new ConsoleClient(face).post('/api/tenants-overrides', body)).status).toBe(400);
-  expect((await face.tenants.get('acme')).overrides).toEqual({});
+  expect((await new ConsoleClient(face).post(configuring, body)).status).toBe(400);
+  expect(await face.operations.list()).toEqual([]);
 });
 
-test('S4: overrides of many tenants need the right to configure each of them', async () => {
+test('S4: an operation on tenants asks for each of them, also by the name of the act on one, and so does whoever runs it', async () => {
   const face = await place.fleet(['acme', 'globex']);
   const asked: string[] = [];
+  let refused = '';
   const client = new ConsoleClient(face, {
     authorize: (_request, { right, route, tenantId }) => {
       asked.push(`${right} ${route} ${tenantId}`);
-      return tenantId === 'globex' && route === 'tenants.change' ? false : { actor: 'kim' };
+      return tenantId === 'globex' && route === refused ? false : { actor: 'kim' };
     },
   });
-  const body = { overrides: { batchSize: 5 }, ids: ['acme', 'globex'] };
-  expect((await client.post('/api/tenants-overrides', body)).status).toBe(403);
-  expect(asked).toEqual([
-    'configure tenants.change-many null',
-    'configure tenants.change-many acme',
-    'configure tenants.change-many globex',
-    'configure tenants.change acme',
-    'configure tenants.change globex',
-  ]);
-  expect((await face.tenants.get('acme')).overrides).toEqual({});
+  const tenants = ['acme', 'globex'];
+  const each = (right: string, route: string, one: string) => [
+    `${right} ${route} null`,
+    ...[route, one].flatMap((name) => tenants.map((id) => `${right} ${name} ${id}`)),
+  ];
+  for (const [path, body, right, name, one] of [
+    [onTenants, { act: 'pause' }, 'act', 'operations.create-on-tenants', 'tenants.pause'],
+    [
+      configuring,
+      { overrides: { batchSize: 5 } },
+      'configure',
+      'operations.create-configuring',
+      'tenants.change',
+    ],
+  ] as const) {
+    const run = path === configuring ? 'operations.run-configuring' : 'operations.run';
+    for (refused of [name, one]) expect((await client.post(path, { ...body, tenants })).status).toBe(403);
+    expect(await face.operations.list({ limit: 1 })).not.toMatchObject([{ state: 'counted' }]);
+    asked.length = 0;
+    refused = '';
+    const { operation } = (await client.post(path, { ...body, tenants })).json;
+    expect(asked).toEqual(each(right, name, one));
+    const address = `${path === configuring ? configuring : '/api/operations'}/${operation.id}/run`;
+    for (refused of [run, one]) expect((await client.post(address, {})).status).toBe(403);
+    asked.length = 0;
+    refused = '';
+    expect((await client.post(address, {})).status).toBe(200);
+    expect(asked).toEqual(each(right, run, one));
+    await until('it is done', async () => (await face.operations.get(operation.id)).state === 'done');
+  }
 });
 
-test('S4: an act on many tenants asks for each of them first', async () => {
-  const face = await place.fleet(['acme', 'globex']);
-  const onlyAcme = new ConsoleClient(face, {
-    authorize: (_request, { tenantId }) => (tenantId === 'globex' ? false : { actor: 'kim' }),
-  });
-  const both = { act: 'pause', ids: ['acme', 'globex'] };
-  expect((await onlyAcme.post('/api/tenants-act', both)).status).toBe(403);
-  expect(await statuses(face)).toEqual({ acme: 'active', globex: 'active' });
-});
-
-test('S3: while the registry does not answer, the other tenants are left, and said to be', async () => {
+test('S4: an operation is run and stopped with the right of its act alone', async () => {
   const face = await place.fleet(['acme']);
-  addManyTenants(place.file('registry.db'), 99);
-  let tried = 0;
-  const tenants = {
-    ...face.tenants,
-    async pause(): Promise<never> {
-      tried++;
-      throw new MultiOutboxError('REGISTRY_UNAVAILABLE', 'the registry does not answer', { transient: true });
+  const client = new ConsoleClient(face);
+  const paths = { act: '/api/operations', destroy: '/api/operations-destructive', configure: configuring };
+  for (const [right, create, body] of [
+    ['act', onTenants, { act: 'pause', tenants: ['acme'] }],
+    ['configure', configuring, { overrides: { batchSize: 5 }, tenants: ['acme'] }],
+  ] as const) {
+    const { operation } = (await client.post(create, body)).json;
+    for (const verb of ['run', 'stop'])
+      for (const [other, path] of Object.entries(paths)) {
+        if (other === right) continue;
+        const sent = await client.post(`${path}/${operation.id}/${verb}`, {});
+        expect(sent).toMatchObject({
+          status: 403,
+          json: { error: { message: expect.stringContaining(right) } },
+        });
+      }
+    expect((await client.post(`${paths[right]}/${operation.id}/stop`, {})).json).toMatchObject({
+      state: 'cancelled',
+      changed: 0,
+    });
+  }
+  expect(await statuses(face)).toEqual({ acme: 'active' });
+});
+
+test('S3: an operation whose host has stopped goes on at another one, and so does one that the registry has ended', async () => {
+  const face = await place.fleet(['acme', 'globex']);
+  let isAway = true;
+  const client = new ConsoleClient(face);
+  const stopping = new ConsoleClient(face, {
+    authorize: () => ({ actor: 'kim' }),
+    signal: AbortSignal.abort(),
+  });
+  const body = { act: 'pause', tenants: ['acme', 'globex'] };
+  const { operation } = (await client.post(onTenants, body)).json;
+  const path = `/api/operations/${operation.id}`;
+  expect((await stopping.post(`${path}/run`, {})).json).toMatchObject({ state: 'running', changed: 0 });
+  const unavailable = new ConsoleClient({
+    ...face,
+    operations: {
+      ...face.operations,
+      async resume(id, options) {
+        if (isAway)
+          throw new MultiOutboxError('REGISTRY_UNAVAILABLE', 'the registry does not answer', {
+            transient: true,
+          });
+        return face.operations.resume(id, options);
+      },
     },
-  };
-  const client = new ConsoleClient({ ...face, tenants });
-  const ids = ['acme', ...Array.from({ length: 99 }, (_, at) => `t${String(at + 1).padStart(6, '0')}`)];
-  const { json } = await client.post('/api/tenants-act', { act: 'pause', ids });
-  expect(json.changed).toBe(0);
-  expect(json.left.map(({ id, code }: Record<string, string>) => `${code} ${id}`)).toEqual(
-    ids.map((id) => `REGISTRY_UNAVAILABLE ${id}`),
-  );
-  expect(tried).toBeLessThan(10);
+  });
+  expect((await unavailable.post(`${path}/run`, {})).status).toBe(503);
+  expect((await client.get(path)).json).toMatchObject({ state: 'running', failures: 0 });
+  isAway = false;
+  await unavailable.post(`${path}/run`, {});
+  await until('it is done', async () => (await client.get(path)).json.state === 'done');
+  expect(await statuses(face)).toEqual({ acme: 'paused', globex: 'paused' });
 });
 
 test('S3: all that match are counted in pages, by what an act can change; ids that are none are left out', async () => {
@@ -286,7 +365,8 @@ test('S4: after an act everybody sees its rows, and the other tenants are not re
   expect(await paused()).toEqual([]);
   await client.post('/api/tenants/acme/pause', {});
   expect(await paused()).toEqual(['acme']);
-  await client.post('/api/tenants-act', { act: 'pause', ids: ['globex', 'initech'] });
+  await client.post('/api/tenants/globex/pause', {});
+  await client.post('/api/tenants/initech/pause', {});
   expect(await paused()).toEqual(['acme', 'globex', 'initech']);
   await client.post('/api/tenants/globex/resume', {});
   expect(await paused()).toEqual(['acme', 'initech']);
@@ -295,6 +375,10 @@ test('S4: after an act everybody sees its rows, and the other tenants are not re
   expect((await client.post('/api/tenants/globex/overrides', { overrides, version })).status).toBe(200);
   expect((await client.get('/api/pulse')).json.tenants).toMatchObject({ active: 1, paused: 2 });
   expect(read.pages).toBe(1);
+  // An operation on many has changed more than is read for it.
+  await operated(client, onTenants, { act: 'resume', tenants: ['acme', 'initech'] });
+  await until('it is seen', async () => (await paused()).length === 0);
+  expect(read.pages).toBeGreaterThan(1);
 });
 
 test('S4: an act while the tenants are being read is not lost to what was read before it', async () => {

@@ -99,8 +99,8 @@ test('S4: the tables of rights in docs/console.md are those of the code', () => 
 /** Parameters that name tenants outside the path, by route; the walk fails for a route that takes them and is not here. */
 const naming: Readonly<Record<string, (ids: readonly string[]) => string | object>> = {
   'tenants.activity': (ids) => `?ids=${ids.join(',')}`,
-  'tenants.act': (ids) => ({ act: 'pause', ids }),
-  'tenants.change-many': (ids) => ({ overrides: { batchSize: 5 }, ids }),
+  'operations.create-on-tenants': (tenants) => ({ act: 'pause', tenants }),
+  'operations.create-configuring': (tenants) => ({ overrides: { batchSize: 5 }, tenants }),
   'doctor.check': (ids) => `?ids=${ids.join(',')}`,
   'audit.list': ([id]) => `?tenant=${id}`,
   'operations.create': (tenants) => ({ act: 'replay', queue: 'outbox', filter: { topic: 'a' }, tenants }),

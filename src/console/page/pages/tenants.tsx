@@ -4,6 +4,7 @@ import type { SortName } from '../../tenants/sort.ts';
 import type { TenantsSummary } from '../../tenants/summary.ts';
 import { clock, count, counted } from '../format.ts';
 import { addressOf, go, Link } from '../location.tsx';
+import { mostTenants } from '../operation-rules.ts';
 import { AsOf } from '../parts/as-of.tsx';
 import { ChooseAll, type Chosen } from '../parts/choose-all.tsx';
 import { FilterBar } from '../parts/filter-bar.tsx';
@@ -45,7 +46,7 @@ export function TenantsPage({ place }: PageProps) {
   };
   const [isActing, setIsActing] = useState(false);
   useNarrowed(place.query, page.data, isActing);
-  const { chosen, choosing, chooseAll, clear } = useChosen(query, page.data);
+  const { chosen, choosing, chooseAll } = useChosen(query, page.data);
   const [mayWake, mayConfigure] = [useRight('act'), useRight('configure')];
   const mayAct = mayWake || mayConfigure;
   const hasRows = (page.data?.rows.length ?? 0) > 0;
@@ -53,10 +54,6 @@ export function TenantsPage({ place }: PageProps) {
     chosen,
     when: hasRows,
     onOpen: setIsActing,
-    onDone() {
-      clear();
-      page.refresh();
-    },
   };
   const matching = page.data?.matching ?? (q.trim() === '' ? summary.data?.total : undefined);
   return (
@@ -98,7 +95,7 @@ export function TenantsPage({ place }: PageProps) {
         ))}
       </nav>
       {mayAct && (
-        // Not within the table's part: its page may become empty, or another, while an act runs.
+        // Not within the table's part: its page may become empty, or another, while an act is asked about.
         <div class={hasRows ? 'bar' : undefined}>
           <ManyTenantsActs {...acts} />
           <ManyTenantsOverrides {...acts} />
@@ -170,7 +167,6 @@ function useChosen(query: Readonly<Record<string, string>>, data: TenantsAnswer 
     chosen,
     choosing: { chosen: shown, choose },
     chooseAll: (matching: Chosen) => setState({ key, ids: new Set(), all: matching }),
-    clear: () => setState({ key, ids: new Set(), all: null }),
   };
 }
 
@@ -193,7 +189,8 @@ function changedOf(
 function chosenText({ active, paused, matching }: Chosen): string {
   const number = active.length + paused.length;
   if (matching === null && number === 0) return 'Choose tenants to act on them';
-  const words = `${count(active.length)} active and ${count(paused.length)} paused chosen`;
+  const tooMany = number > mostTenants ? ` (an operation takes ${count(mostTenants)}: filter further)` : '';
+  const words = `${count(active.length)} active and ${count(paused.length)} paused chosen${tooMany}`;
   if (matching === null) return words;
   return `${words}, of ${counted(matching.tenants, 'tenant')} that matched as of ${clock(matching.asOf)}`;
 }
@@ -237,7 +234,7 @@ function wordsOf(summary: TenantsSummary | null): { word: string; count: number 
   return [...fixed, ...(summary?.words ?? [])];
 }
 
-/** A page that has become empty, because its tenants have changed, goes back to the first one; not while an act runs. */
+/** A page that has become empty, because its tenants have changed, goes back to the first one; not while an act is asked about. */
 function useNarrowed(
   query: Readonly<Record<string, string>>,
   data: TenantsAnswer | null,

@@ -1,9 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Right } from '../../rights.ts';
-import { count } from '../format.ts';
 import { useRight } from '../rights.ts';
-import type { Progress, Run } from './act-run.ts';
 
 interface ActButtonProps {
   label: string;
@@ -16,7 +14,7 @@ interface ActButtonProps {
   /** Whether the act is offered now; one that was begun is shown to its end. Default: true. */
   when?: boolean;
   /** Returns what has been done, in words. */
-  run: Run;
+  run: () => Promise<string>;
   onDone?: () => void;
   /** Called when the dialog opens, and when it has been closed or is gone with its page. */
   onOpen?: (isOpen: boolean) => void;
@@ -70,7 +68,7 @@ interface ConfirmationProps extends Asked {
 
 type State =
   | { is: 'asking' }
-  | { is: 'running'; progress: Progress | null }
+  | { is: 'running' }
   | { is: 'done'; text: string }
   | { is: 'failed'; text: string };
 
@@ -78,20 +76,14 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
   const dialog = useRef<HTMLDialogElement>(null);
   const [state, setState] = useState<State>({ is: 'asking' });
   const [given, setGiven] = useState('');
-  const stopping = useRef(new AbortController());
-  useEffect(() => {
-    dialog.current?.showModal();
-    return () => stopping.current.abort();
-  }, []);
+  useEffect(() => dialog.current?.showModal(), []);
   const isRunning = state.is === 'running';
-  const progress = isRunning ? state.progress : null;
   const isConfirmed = typed === undefined || given.trim() === typed;
   const confirm = async () => {
     if (!isConfirmed || isRunning) return;
-    setState({ is: 'running', progress: null });
+    setState({ is: 'running' });
     try {
-      const onProgress = (progress: Progress) => setState({ is: 'running', progress });
-      setState({ is: 'done', text: await run(onProgress, stopping.current.signal) });
+      setState({ is: 'done', text: await run() });
     } catch (error) {
       setState({ is: 'failed', text: error instanceof Error ? error.message : String(error) });
     }
@@ -100,8 +92,7 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
     <dialog
       ref={dialog}
       aria-labelledby="act-title"
-      // The dialog stays until it says what was done; Stop ends an act of several requests before. A browser closes it
-      // at the second Escape all the same.
+      // The dialog stays until it says what was done. A browser closes it at the second Escape all the same.
       onCancel={(event) => isRunning && event.preventDefault()}
       onClose={() => (isRunning ? dialog.current?.showModal() : onClose(state.is === 'done'))}
     >
@@ -132,13 +123,6 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
               {state.text}
             </p>
           )}
-          {progress !== null && (
-            <p role="status">
-              <progress max={progress.of} value={progress.done} aria-label="Done" />
-              <br />
-              {count(progress.done)} of {count(progress.of)}
-            </p>
-          )}
           <p class="buttons">
             <button
               type="submit"
@@ -147,15 +131,9 @@ function Confirmation({ label, typed, run, onClose, children }: ConfirmationProp
             >
               {isRunning ? 'Working…' : label}
             </button>
-            {progress === null ? (
-              <button type="button" disabled={isRunning} onClick={() => dialog.current?.close()}>
-                Leave it
-              </button>
-            ) : (
-              <button type="button" onClick={() => stopping.current.abort()}>
-                Stop
-              </button>
-            )}
+            <button type="button" disabled={isRunning} onClick={() => dialog.current?.close()}>
+              Leave it
+            </button>
           </p>
         </form>
       )}

@@ -1,11 +1,12 @@
 import { useState } from 'preact/hooks';
-import type { ActedOnTenants, OverridesChange } from '../../routes/many-tenants.ts';
-import { act } from '../api.ts';
+import type { OverridesChange } from '../../routes/many-tenants.ts';
 import { count, counted } from '../format.ts';
+import { mostTenants, operationPaths } from '../operation-rules.ts';
 import { useRight } from '../rights.ts';
 import { ActButton } from './act-button.tsx';
-import { actOnMany } from './act-on-many.ts';
-import { ByThisPage, type ManyTenantsProps, matchedText } from './many-tenants-acts.tsx';
+import { beginOperation } from './begin-operation.ts';
+import { ByOperation, type ManyTenantsProps, matchedText } from './many-tenants-acts.tsx';
+import { overrideLine } from './operation-texts.ts';
 import { type OverrideName, overrideFields, overrideOf } from './override-fields.ts';
 
 /** What becomes of one override: nothing, a value, or the fleet's. */
@@ -27,7 +28,7 @@ const unchanged: Readonly<Record<OverrideName, Wanted>> = {
 };
 
 /** Changes some overrides of many tenants, and leaves the others as they are. */
-export function ManyTenantsOverrides({ chosen, when, onDone, onOpen }: ManyTenantsProps) {
+export function ManyTenantsOverrides({ chosen, when, onOpen }: ManyTenantsProps) {
   const [isShown, setIsShown] = useState(false);
   const [wanted, setWanted] = useState(unchanged);
   if (!useRight('configure')) return null;
@@ -79,15 +80,8 @@ export function ManyTenantsOverrides({ chosen, when, onDone, onOpen }: ManyTenan
           label={`Change the overrides of ${count(ids.length)}`}
           right="configure"
           when={when && isShown}
-          disabled={ids.length === 0 || lines.length === 0 || problem !== null}
-          run={actOnMany(ids, 'changed', (batch) =>
-            act<ActedOnTenants>('/api/tenants-overrides', { overrides: change, ids: batch }),
-          )}
-          onDone={() => {
-            setWanted(unchanged);
-            setIsShown(false);
-            onDone();
-          }}
+          disabled={ids.length === 0 || ids.length > mostTenants || lines.length === 0 || problem !== null}
+          run={() => beginOperation(operationPaths.configure, { overrides: change, tenants: ids })}
           onOpen={onOpen}
         >
           <p>
@@ -104,7 +98,7 @@ export function ManyTenantsOverrides({ chosen, when, onDone, onOpen }: ManyTenan
             Their other overrides stay. Hosts use the new values within their next refresh of the tenants.
             Where a directory lists a tenant, its next reading puts the directory’s values back.
           </p>
-          <ByThisPage tenants={ids.length} />
+          <ByOperation />
         </ActButton>
         {when && isShown && problem !== null && <span class="faint"> {problem}</span>}
       </div>
@@ -120,7 +114,7 @@ function changeOf(wanted: Readonly<Record<OverrideName, Wanted>>) {
   for (const { name, title } of overrideFields) {
     const { how, text } = wanted[name];
     if (how === 'stays') continue;
-    lines.push(`${title} → ${how === 'fleet' ? 'as the fleet' : text.trim()}`);
+    lines.push(overrideLine(title, how === 'fleet' ? '' : text.trim()));
     try {
       change[name] = how === 'fleet' ? null : overrideOf(name, text);
     } catch (error) {
