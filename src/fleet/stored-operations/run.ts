@@ -88,7 +88,6 @@ export class OperationRun {
     const left = [...this.#again, ...this.#ahead];
     const { tenantsPerWrite } = this.#work;
     for (let from = 0; from < left.length; from += tenantsPerWrite) {
-      if (signal?.aborted || !this.#isOurs) return;
       await this.#group(left.slice(from, from + tenantsPerWrite), signal);
       if (signal?.aborted || !this.#isOurs) {
         if (this.#isUnwritten) await this.#write(false);

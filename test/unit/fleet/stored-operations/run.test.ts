@@ -238,6 +238,15 @@ test('S3: failures are written when one of them is over', async () => {
   expect(writes.slice(before).some(({ areFailuresStored }) => !areFailuresStored)).toBe(true);
 });
 
+test('S3: failures that an earlier run has stored are not written again before one of them is tried', async () => {
+  const failures = [{ tenantId: 'i', code: 'FAILED', message: 'it is away' }];
+  const progress = { changed: 0, tenantsDone: 0, lastTenant: null, failures };
+  const { run, writes } = scene(ofLetters(9), { progress });
+  await run();
+  expect(writes[0]).toMatchObject({ areFailuresStored: true, failures });
+  expect(writes.at(-1)).toMatchObject({ failures: [], tenantsDone: 9 });
+});
+
 test('S3: of more than a thousand failures all tenants are kept, and the texts of the first thousand', async () => {
   const id = (n: number) => `t${String(n).padStart(4, '0')}`;
   const all = Array.from({ length: 1_001 }, (_, n) => id(n));

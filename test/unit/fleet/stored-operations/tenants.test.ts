@@ -1,6 +1,8 @@
 /** S3: operations on tenants: what they count, change, record and leave alone. */
 import { randomUUID } from 'node:crypto';
+import type { TenantRecord } from '../../../../src/engine/registry.ts';
 import { MultiOutboxError } from '../../../../src/errors.ts';
+import { countTenants } from '../../../../src/fleet/stored-operations/count-tenants.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { operatorScene } from '../../../support/operator-scene.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
@@ -291,6 +293,41 @@ test('S3: a registry that does not answer ends the run, and is no failure of a t
     failures: [],
   });
   expect(new Set(Object.values(await statuses()))).toEqual(new Set(['paused']));
+});
+
+test('S3: nothing is stored of a run that could not try a tenant', async () => {
+  const { operations, registry } = await scene('acme');
+  const { operation } = await operations.create({ act: 'pause', tenants: ['acme'] });
+  jest.spyOn(registry, 'get').mockRejectedValue(away());
+  const progress = jest.spyOn(registry.operations, 'progress');
+  await expect(operations.resume(operation.id)).rejects.toMatchObject({ code: 'REGISTRY_UNAVAILABLE' });
+  expect(progress).not.toHaveBeenCalled();
+});
+
+test('S3: of many tenants the registry is read page by page, to the last one; of few, eight at once', async () => {
+  const tenants = many(2_000).map((id) => ({ id, status: 'active' }) as TenantRecord);
+  const asked: unknown[] = [];
+  let [underWay, most] = [0, 0];
+  const registry = {
+    async list({ limit, after = '' }: { limit?: number; after?: string } = {}) {
+      asked.push([limit, after]);
+      return tenants.filter(({ id }) => id > after).slice(0, limit);
+    },
+    async get(wanted: string) {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay--;
+      return tenants.find(({ id }) => id === wanted) ?? null;
+    },
+  };
+  expect(await countTenants(registry, { act: 'pause' }, many(2_000).slice(500))).toBe(1_500);
+  expect(asked).toEqual([
+    [1_000, ''],
+    [1_000, 't0999'],
+    [1_000, 't1999'],
+  ]);
+  expect(await countTenants(registry, { act: 'pause' }, many(100))).toBe(100);
+  expect([asked.length, most]).toEqual([3, 8]);
 });
 
 test('S3: progress that could not be stored is done again, and changes no tenant twice', async () => {
