@@ -124,8 +124,13 @@ describe('the function bundle', () => {
     const chunks = readdirSync(folder).filter((file) => file.endsWith('.js'));
     const holding = (mark: string) =>
       chunks.filter((file) => readFileSync(path.join(folder, file), 'utf8').includes(mark));
-    // Each of these words marks one chunk, and a minifier keeps them: the embedded engine, SMTP, the operators' calls, the doctor.
-    for (const mark of ['PRAGMA journal_size_limit', 'STARTTLS', 'messages.act', 'set the clock that is wrong']) {
+    // Each of these texts marks one chunk, and a minifier keeps them: the embedded engine, SMTP, the operators' calls, the doctor.
+    for (const mark of [
+      'PRAGMA journal_size_limit',
+      'STARTTLS',
+      'messages.act',
+      'set the clock that is wrong',
+    ]) {
       expect([mark, holding(mark).length > 0]).toEqual([mark, true]);
       expect(holding(mark).filter((file) => atStart.has(file))).toEqual([]);
     }
