@@ -2,6 +2,7 @@
 import type { TenantError } from '../engine/operation-store.ts';
 import { foldedError } from '../fleet/messages/errors.ts';
 import { withoutPayloadText } from '../fleet/messages/selection.ts';
+import type { Operations } from '../fleet/stored-operations/index.ts';
 import type { Operation, OperationSummary } from '../fleet/stored-operations/operation.ts';
 import { type OperationRight, rightOf } from './operation-rules.ts';
 import { withoutFolders } from './responses.ts';
@@ -19,21 +20,41 @@ const most = { failures: 100, uncounted: 20 };
 export function operationAnswer(operation: Operation): OperationAnswer {
   const { failures, tenants } = operation;
   const uncounted = operation.on === 'messages' ? operation.uncounted : [];
-  return masked({
-    ...operation,
+  const numbers = {
     tenants: tenants?.length ?? null,
     failures: failures.length,
     ...(operation.on === 'messages' && { uncounted: uncounted.length }),
+  };
+  return answerOf({ ...operation, ...numbers } as OperationSummary, failures, uncounted);
+}
+
+/** Reads the tenants of an operation only if some of them are shown. */
+export async function readAnswer(
+  operations: Pick<Operations, 'get' | 'summary'>,
+  id: string,
+): Promise<OperationAnswer> {
+  const summary = await operations.summary(id);
+  const namesTenants = summary.failures > 0 || (summary.on === 'messages' && summary.uncounted > 0);
+  return namesTenants ? operationAnswer(await operations.get(id)) : answerOf(summary, [], []);
+}
+
+function answerOf(
+  summary: OperationSummary,
+  failures: readonly TenantError[],
+  uncounted: readonly string[],
+): OperationAnswer {
+  return masked({
+    ...summary,
     firstFailures: failures.slice(0, most.failures).map((failure) => ({
       ...failure,
       message: withoutFolders(
         // Of messages, errors may quote parts of payloads; those of tenants are the library's own.
-        operation.on === 'messages' ? foldedError(failure.message) : failure.message,
+        summary.on === 'messages' ? foldedError(failure.message) : failure.message,
       ),
     })),
     firstUncounted: uncounted.slice(0, most.uncounted),
-    right: rightOf(operation),
-  } as OperationAnswer);
+    right: rightOf(summary),
+  });
 }
 
 /** Without the text that was searched in payloads. */

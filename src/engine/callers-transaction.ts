@@ -47,6 +47,10 @@ export interface TransactionMark {
   end(): void;
 }
 
+/** Of a connection of SQLite. */
+export const notBegun =
+  "the connection in 'transaction' has no open transaction; run 'BEGIN IMMEDIATE' on it first, or leave the option out";
+
 export const endedMeanwhile =
   'the transaction (or its savepoint) in which the call was made ended before the messages were stored; await the call before you end it';
 

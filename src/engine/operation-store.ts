@@ -99,6 +99,8 @@ export interface OperationStore {
   /** Null when there is no such operation, or it has ended. */
   cancel(id: string): Promise<OperationRecord | null>;
   get(id: string): Promise<OperationRecord | null>;
+  /** As `get`, and reads no tenants' ids. */
+  outline(id: string): Promise<OperationOutline | null>;
   /** The latest come first; it reads no tenants' ids. `before`: the id of the last one of the page before. */
   list(query: { readonly limit: number; readonly before?: string }): Promise<OperationOutline[]>;
 }

@@ -1,6 +1,6 @@
 /** Marks a transaction of SQLite by a savepoint in it, because SQLite has no name for a transaction. */
 import { propertyOf } from '../errors.ts';
-import { endedMeanwhile, type TransactionMark } from './callers-transaction.ts';
+import { endedMeanwhile, notBegun, type TransactionMark } from './callers-transaction.ts';
 
 /** A connection whose statements have run when the call returns. */
 export interface SynchronousConnection {
@@ -30,8 +30,7 @@ export function savepointMark(
   connection: SynchronousConnection,
   isOpen: () => boolean,
 ): TransactionMark | undefined {
-  if (!isOpen())
-    return { problem: () => "no transaction was open at the call; run 'BEGIN IMMEDIATE' first", end() {} };
+  if (!isOpen()) return { problem: () => notBegun, end() {} };
   const savepoints = marked.get(connection) ?? [];
   let savepoint: Savepoint;
   try {

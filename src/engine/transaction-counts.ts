@@ -8,14 +8,14 @@ const count = (value: object) => counts.set(value, countOf(value) + 1);
 const watched = new WeakSet<object>();
 
 interface Emitter {
-  on(event: string, listener: () => void): unknown;
+  on?(event: string, listener: () => void): unknown;
 }
 
 /** A number that differs for each transaction of the same mssql.Transaction, from its begin to the next begin or end. */
 export function countedMssql(transaction: Emitter): number {
   if (!watched.has(transaction)) {
     watched.add(transaction);
-    for (const event of ['begin', 'commit', 'rollback']) transaction.on(event, () => count(transaction));
+    for (const event of ['begin', 'commit', 'rollback']) transaction.on?.(event, () => count(transaction));
   }
   return countOf(transaction);
 }

@@ -4,6 +4,7 @@
  */
 import { callersTransaction } from './callers-drivers.ts';
 import { endedMeanwhile, type TransactionMark } from './callers-transaction.ts';
+import { isMssqlTransaction, isNodeSqlite, isTransactionOpen } from './native-transactions.ts';
 import { savepointMark } from './savepoint-mark.ts';
 import { countedMssql } from './transaction-counts.ts';
 
@@ -12,8 +13,8 @@ import { countedMssql } from './transaction-counts.ts';
  * transaction only, or when it tells nothing; docs/transactions.md says which.
  */
 export function markTransaction(transaction: unknown): TransactionMark | undefined {
-  if (isNodeSqlite(transaction)) return savepointMark(transaction, () => isOpen(transaction));
-  if (isMssql(transaction)) return identityMark(() => countedMssql(transaction));
+  if (isNodeSqlite(transaction)) return savepointMark(transaction, () => isTransactionOpen(transaction));
+  if (isMssqlTransaction(transaction)) return identityMark(() => countedMssql(transaction));
   const found = callersTransaction(transaction, 'sqlite');
   if (found === undefined) return undefined;
   if ('problem' in found) return { problem: () => found.problem, end() {} };
@@ -28,35 +29,4 @@ export function markTransaction(transaction: unknown): TransactionMark | undefin
 function identityMark(identity: () => unknown): TransactionMark {
   const marked = identity();
   return { problem: () => (identity() === marked ? undefined : endedMeanwhile), end() {} };
-}
-
-interface NodeSqlite {
-  exec(sql: string): unknown;
-  /** Throws when the connection is closed. */
-  readonly isTransaction: boolean;
-}
-
-/** Without a look at the class, so that a process without SQLite need not load it. */
-function isNodeSqlite(value: unknown): value is NodeSqlite {
-  return hasMethods(value, 'exec', 'prepare') && 'isTransaction' in value;
-}
-
-function isOpen(connection: NodeSqlite): boolean {
-  try {
-    return connection.isTransaction;
-  } catch {
-    return false;
-  }
-}
-
-function isMssql(value: unknown): value is { on(event: string, listener: () => void): unknown } {
-  return hasMethods(value, 'request', 'begin', 'commit', 'on');
-}
-
-function hasMethods(value: unknown, ...names: string[]): value is object {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
-  );
 }

@@ -101,6 +101,7 @@ export function registryOperationsSuite(scene: Scene): void {
         createdUtc,
         updatedUtc,
       });
+      expect(await operations.outline(created.id)).toEqual(outline);
       const [first, second] = [randomUUID(), randomUUID()];
       const later = {
         changed: 3,
@@ -158,7 +159,12 @@ export function registryOperationsSuite(scene: Scene): void {
       expect(await operations.progress(id, runner, progress, atEnd)).toBeNull();
       expect(await operations.take(id, runner)).toBeNull();
       expect(await operations.get(id)).toMatchObject({ state: 'cancelled' });
-      for (const unknown of [operations.take(randomUUID(), runner), operations.get(randomUUID())])
+      const other = randomUUID();
+      for (const unknown of [
+        operations.take(other, runner),
+        operations.get(other),
+        operations.outline(other),
+      ])
         expect(await unknown).toBeNull();
     });
 

@@ -1,6 +1,7 @@
 /** S3: acts on all messages that match, over a fleet; the errors of Dead messages; the record of acts. */
 import { StatementSync } from 'node:sqlite';
 import * as v from 'valibot';
+import { readAnswer } from '../../src/console/operation-answer.ts';
 import type { MultiOutbox } from '../../src/index.ts';
 import { defineHandler, MessageStatus, PermanentError } from '../../src/index.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
@@ -310,7 +311,7 @@ test('S3: lists, counts, groups of errors and acts fetch no payloads', async () 
   expect(total.bytes).toBeGreaterThan(megabyte.length);
 });
 
-test('S3: a list of operations fetches no ids of tenants, and progress writes none again', async () => {
+test('S3: a list of operations, a summary and the console fetch no ids of tenants, and progress writes none again', async () => {
   const face = await place.fleet(['acme']);
   const tenants = Array.from({ length: 5_000 }, (_, n) => `tenant-that-is-not-there-${n}`);
   const { operation } = await face.operations.create({ act: 'wake', tenants: ['acme', ...tenants] });
@@ -321,8 +322,12 @@ test('S3: a list of operations fetches no ids of tenants, and progress writes no
   const total = fetched();
   await face.operations.resume(operation.id, { signal: AbortSignal.abort() });
   total.bytes = 0;
-  expect(await face.operations.list()).toMatchObject([{ tenants: 5_001, failures: 0, state: 'running' }]);
-  expect(total.bytes).toBeLessThan(1_000);
+  const summary = { tenants: 5_001, failures: 0, state: 'running' };
+  expect(await face.operations.list()).toMatchObject([summary]);
+  expect(await face.operations.summary(operation.id)).toMatchObject(summary);
+  // The console's page asks each second.
+  expect(await readAnswer(face.operations, operation.id)).toMatchObject({ ...summary, firstFailures: [] });
+  expect(total.bytes).toBeLessThan(2_000);
   expect(await face.operations.get(operation.id)).toMatchObject({ tenants: { length: 5_001 } });
   expect(total.bytes).toBeGreaterThan(100_000);
   // Now all but one are failures.

@@ -106,6 +106,7 @@ const calls: readonly (readonly [string, (face: MultiOutbox) => unknown])[] = [
   ['operations.resume of an id that is none', (face) => face.operations.resume('7')],
   ['operations.cancel of an id that is none', (face) => face.operations.cancel('7')],
   ['operations.get of an id that is none', (face) => face.operations.get('7')],
+  ['operations.summary of an id that is none', (face) => face.operations.summary('7')],
   ['operations.list(null)', (face) => face.operations.list(nothing)],
   ['messages.edit(null)', (face) => face.messages.edit(nothing)],
   ['messages.edit of nothing', (face) => face.messages.edit({ ...acme, messageId: randomUUID() })],

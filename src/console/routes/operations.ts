@@ -4,7 +4,7 @@ import type { ActName } from '../../engine/message-search.ts';
 import type { Operation } from '../../fleet/stored-operations/operation.ts';
 import type { TenantsActDefinition } from '../../fleet/stored-operations/tenant-acts.ts';
 import { json, Refusal } from '../answer.ts';
-import { masked, type OperationAnswer, operationAnswer } from '../operation-answer.ts';
+import { masked, type OperationAnswer, operationAnswer, readAnswer } from '../operation-answer.ts';
 import { type OperationRight, operationPaths, rightOf } from '../operation-rules.ts';
 import { definedOf, filterText, queue, tenantId, text, uuid } from '../parameters.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
@@ -64,7 +64,7 @@ export const operationRoutes: readonly Route[] = [
     rights: ['look'],
     touches: 'registry',
     async handle({ multiOutbox }, { operation }) {
-      return json(operationAnswer(await multiOutbox.operations.get(operation)));
+      return json(await readAnswer(multiOutbox.operations, operation));
     },
   }),
   ...creating('operations.create', 'act', ['replay']),

@@ -1,7 +1,8 @@
 /** Stores messages in the caller's own transaction on a connection of node:sqlite (Q3). */
 import type { DatabaseSync } from 'node:sqlite';
 import { MultiOutboxError } from '../../errors.ts';
-import type { TransactionMark } from '../callers-transaction.ts';
+import { notBegun, type TransactionMark } from '../callers-transaction.ts';
+import { isTransactionOpen } from '../native-transactions.ts';
 import { Connection } from './connection.ts';
 import { explain, type Subject, subjectName } from './errors.ts';
 import type { DatabaseHandle } from './handle.ts';
@@ -38,7 +39,8 @@ export function joinTransaction<T>(
   try {
     assertSame(mark, subject);
     const lent = lentConnection(transaction);
-    if (lent === undefined) assertTransaction(transaction, subject);
+    if (lent === undefined && !isTransactionOpen(transaction))
+      throw refusal('TRANSACTION_NOT_OPEN', subject, notBegun);
     const { connection, now } = connectionOf(transaction, lent, handle);
     connection.database.exec(`SAVEPOINT ${savepoint}`);
     try {
@@ -62,28 +64,10 @@ function undo(connection: Connection): void {
   }
 }
 
-function assertTransaction(database: DatabaseSync, subject: Subject): void {
-  if (!isTransactionOpen(database)) {
-    throw refusal(
-      'TRANSACTION_NOT_OPEN',
-      subject,
-      `the connection in 'transaction' has no open transaction; run 'BEGIN IMMEDIATE' on it first, or leave the option out`,
-    );
-  }
-}
-
 /** @throws TRANSACTION_NOT_OPEN when the transaction of the call has ended */
 export function assertSame(mark: TransactionMark | undefined, subject: Subject): void {
   const problem = mark?.problem();
   if (problem !== undefined) throw refusal('TRANSACTION_NOT_OPEN', subject, problem);
-}
-
-export function isTransactionOpen(database: DatabaseSync): boolean {
-  try {
-    return database.isTransaction;
-  } catch {
-    return false; // closed
-  }
 }
 
 function connectionOf(

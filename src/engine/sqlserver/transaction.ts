@@ -3,20 +3,20 @@ import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
 import { callersTransaction } from '../callers-drivers.ts';
 import { inTurn, type TransactionMark, unknownTransaction } from '../callers-transaction.ts';
+import { isMssqlTransaction } from '../native-transactions.ts';
 import { likeMssql } from './callers-errors.ts';
 import { type Database, execute, type Parameters, type Row, text } from './database.ts';
 import { classify, explain, failure } from './errors.ts';
 import { executeText } from './execute-text.ts';
 import { databaseKey, parseServer } from './server-name.ts';
 
-/** The part of the caller's transaction that this file uses. The class is not checked: the caller may use another mssql. */
+/** The part of the caller's transaction that this file uses. */
 type CallersTransaction = Pick<mssql.Transaction, 'request'> & {
   readonly parent?: { readonly config?: Partial<mssql.config> & { readonly ownInstance?: string | null } };
 };
 
 export function isTransaction(value: unknown): value is CallersTransaction {
-  const { request, begin, commit } = (value ?? {}) as Partial<mssql.Transaction>;
-  return typeof request === 'function' && typeof begin === 'function' && typeof commit === 'function';
+  return isMssqlTransaction(value);
 }
 
 /**

@@ -57,6 +57,8 @@ export interface Operations {
   cancel(id: string, options?: ActedBy): Promise<Operation>;
   /** @throws OPERATION_NOT_FOUND */
   get(id: string): Promise<Operation>;
+  /** As `get`, with numbers in place of the tenants' ids, of which there may be many. */
+  summary(id: string): Promise<OperationSummary>;
   /** The latest come first. */
   list(request?: LatestFirst): Promise<OperationSummary[]>;
 }
@@ -155,10 +157,11 @@ export function createOperations(access: OperationsAccess): Operations {
     },
     async get(id) {
       const call = 'operations.get';
-      checkOperationId(call, id);
-      const record = await (await store()).get(id.toLowerCase());
-      if (record === null) throw unknownOperation(call, id);
-      return operationOf(record);
+      return operationOf(await known(call, id, async () => (await store()).get(id.toLowerCase())));
+    },
+    async summary(id) {
+      const call = 'operations.summary';
+      return summaryOf(await known(call, id, async () => (await store()).outline(id.toLowerCase())));
     },
     async list(request = {}) {
       const call = 'operations.list';
@@ -171,6 +174,13 @@ export function createOperations(access: OperationsAccess): Operations {
       return (await (await store()).list(query)).map(summaryOf);
     },
   };
+}
+
+async function known<T>(call: string, id: string, read: () => Promise<T | null>): Promise<T> {
+  checkOperationId(call, id);
+  const found = await read();
+  if (found === null) throw unknownOperation(call, id);
+  return found;
 }
 
 /** What the record of acts says of an operation that is resumed. */

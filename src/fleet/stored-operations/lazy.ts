@@ -15,6 +15,7 @@ export function lazyOperations(access: OperationsAccess): Operations {
     resume: async (id, options) => (await operations()).resume(id, options),
     cancel: async (id, options) => (await operations()).cancel(id, options),
     get: async (id) => (await operations()).get(id),
+    summary: async (id) => (await operations()).summary(id),
     list: async (request) => (await operations()).list(request),
   };
 }

@@ -125,6 +125,7 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'face.operations.cancel': [({ face }) => face.operations.cancel(randomUUID(), odd)],
   'face.operations.list': [({ face }) => face.operations.list(odd)],
   'face.operations.get': 'an id',
+  'face.operations.summary': 'an id',
   'face.messages.edit': [({ face }) => face.messages.edit(withOdd({ tenantId: 'acme', messageId: '' }))],
   'face.tenants.add': [
     ({ face }) => face.tenants.add(withOdd({ id: 'a' })),

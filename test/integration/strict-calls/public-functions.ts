@@ -206,6 +206,7 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
   'face.operations.cancel': 'an operation is cancelled once; `resume` has the same arguments',
   'face.operations.list': ({ operationId }) => [{ limit: 5, before: operationId }],
   'face.operations.get': ({ operationId }) => [operationId],
+  'face.operations.summary': ({ operationId }) => [operationId],
   'face.messages.edit': ({ messageId }) => [
     {
       tenantId: 'acme',

@@ -1,9 +1,9 @@
 /** Detects the end of callers' transactions (F7). `DatabaseSync` has no event for that, so `Commits` polls. */
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isTransactionOpen } from '../../native-transactions.ts';
 import { Connection } from '../connection.ts';
 import type { DatabaseHandle } from '../handle.ts';
-import { isTransactionOpen } from '../transaction.ts';
 import type { QueueTable } from './records.ts';
 
 /** Milliseconds until the next look at a transaction that has lasted for so long: a tenth of that, within limits. */

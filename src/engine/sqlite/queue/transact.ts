@@ -1,13 +1,13 @@
 /** One transaction for a handler's own writes and its message's outcome (T1). */
 import { unlessAborted } from '../../../unless-aborted.ts';
 import { endedByHandler, messageLost, outlastsLease } from '../../handler-transaction.ts';
+import { isTransactionOpen } from '../../native-transactions.ts';
 import type { QueueName, TransactRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { closeQuietly } from '../file.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { expiresInMs, isLastAcquisition } from '../lease-store.ts';
 import { LentConnection } from '../lent-connection.ts';
-import { isTransactionOpen } from '../transaction.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { tableOf } from './records.ts';
 

@@ -136,7 +136,7 @@ export class SqliteOperations implements OperationStore {
     return this.#handle.write((connection, now) => {
       connection.prepare(statements.create).run({ ...values, now });
       connection.run(statements.addTargets, id, texts.targets);
-      return outlined(connection, id);
+      return outlined(connection, id)!;
     });
   }
 
@@ -170,6 +170,10 @@ export class SqliteOperations implements OperationStore {
     return this.#handle.look((connection) => found(connection, id));
   }
 
+  outline(id: string): Promise<OperationOutline | null> {
+    return this.#handle.look((connection) => outlined(connection, id));
+  }
+
   list({ limit, before }: { readonly limit: number; readonly before?: string }): Promise<OperationOutline[]> {
     return this.#handle.look((connection) =>
       connection
@@ -194,8 +198,9 @@ function found(connection: Connection, id: string): OperationRecord | null {
   return row === undefined ? null : operationRecord(storedOperation(row));
 }
 
-function outlined(connection: Connection, id: string): OperationOutline {
-  return operationOutline(storedOperation(connection.get<OperationRow>(statements.outline, id)!));
+function outlined(connection: Connection, id: string): OperationOutline | null {
+  const row = connection.get<OperationRow>(statements.outline, id);
+  return row === undefined ? null : operationOutline(storedOperation(row));
 }
 
 function storedOperation(row: OperationRow): StoredOperation {

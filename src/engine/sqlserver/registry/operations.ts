@@ -141,6 +141,11 @@ export class SqlServerOperations implements OperationStore {
     );
   }
 
+  async outline(id: string): Promise<OperationOutline | null> {
+    const stored = await this.#one('Operation_List', { Id: [uuid, id], Limit: [int, 1] });
+    return stored && operationOutline(stored);
+  }
+
   async list({
     limit,
     before,

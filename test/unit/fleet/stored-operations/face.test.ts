@@ -39,6 +39,7 @@ describe('what each call refuses, by its name, before it asks any database (S3)'
     ["operations.cancel: an operation's id", (f) => f.cancel('x')],
     ["operations.cancel: .*'reason'", (f) => f.cancel(id, { reason: 'x' } as never)],
     ["operations.get: an operation's id", (f) => f.get('x')],
+    ["operations.summary: an operation's id", (f) => f.summary('x')],
     ["operations.list: an operation's id", (f) => f.list({ before: 'x' })],
     ["operations.list: 'limit' must be a whole number from 1 to 1000", (f) => f.list({ limit: 0 })],
     ["operations.list: 'limit' must be", (f) => f.list({ limit: 1_001 })],
@@ -95,6 +96,7 @@ describe('what each call refuses, by its name, before it asks any database (S3)'
     ['operations.resume', (f) => f.resume(id)],
     ['operations.cancel', (f) => f.cancel(id)],
     ['operations.get', (f) => f.get(id)],
+    ['operations.summary', (f) => f.summary(id)],
   ])('S3: %s of an operation that is not there', async (call, act) => {
     const { operations } = await scene();
     await expect(act(operations)).rejects.toMatchObject({
