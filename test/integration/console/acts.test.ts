@@ -65,7 +65,9 @@ test('S4: who looks sees neither the text that was searched in payloads nor what
   const registry = place.connection('registry.db');
   registry.exec(`UPDATE Tenants SET LastError = '${quoting.replaceAll("'", "''")}' WHERE Id = 'acme'`);
   const failures = [{ tenantId: 'acme', code: 'FAILED', message: quoting }];
-  registry.prepare('UPDATE Operations SET Failures = ?').run(JSON.stringify(failures));
+  registry
+    .prepare("UPDATE Operations SET Failures = ?, Progress = json_set(Progress, '$.failures', 1)")
+    .run(JSON.stringify(failures));
   registry.prepare('UPDATE Audit SET Error = ?').run(`FAILED: ${quoting}`);
   const paths = ['/api/tenants/acme', '/api/operations', `/api/operations/${operation.id}`, '/api/audit'];
   for (const address of paths) {
