@@ -224,10 +224,10 @@ export const engineMutations: readonly Mutation[] = [
     file: 'engine/sqlite/queue/transact.ts',
     edits: [
       [
-        'const result = await unlessAborted(() => work(lent.database), stop.signal);',
+        'const result = await unlessAborted(() => work(lent.database), stop);',
         'const result = await unlessAborted(() => work(lent.database), new AbortController().signal);',
       ],
-      ['stop.signal.throwIfAborted();', 'void stop;'],
+      ['stop.throwIfAborted();', 'void stop;'],
     ],
   },
   {

@@ -1,4 +1,5 @@
 /** One transaction for a handler's own writes and its message's outcome (T1). */
+import { withEitherSignal } from '../../../either-signal.ts';
 import { unlessAborted } from '../../../unless-aborted.ts';
 import { endedByHandler, messageLost, outlastsLease } from '../../handler-transaction.ts';
 import { isTransactionOpen } from '../../native-transactions.ts';
@@ -27,25 +28,23 @@ export function transact<T>(
   return file.transactions.use(async () => {
     const { connection, beside } = await handle.begun();
     const lent = new LentConnection(connection, subject.tenantId);
-    const stop = new AbortController();
-    const abort = () => stop.abort(signal.reason);
+    const limit = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     let isReusable = false;
     try {
-      if (signal.aborted) abort();
-      else signal.addEventListener('abort', abort, { once: true });
       timer = setTimeout(
-        () => stop.abort(outlastsLease(subject.tenantId)),
+        () => limit.abort(outlastsLease(subject.tenantId)),
         mayLastMs(expiresInMs(connection, request.lease)),
       );
-      const result = await unlessAborted(() => work(lent.database), stop.signal);
-      stop.signal.throwIfAborted();
-      settleAndCommit(handle, connection, queue, request);
-      isReusable = lent.isReusable;
-      return result;
+      return await withEitherSignal(signal, limit.signal, async (stop) => {
+        const result = await unlessAborted(() => work(lent.database), stop);
+        stop.throwIfAborted();
+        settleAndCommit(handle, connection, queue, request);
+        isReusable = lent.isReusable;
+        return result;
+      });
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
       lent.end();
       if (isReusable) file.keepSpare(connection, beside);
       // Closing rolls back an uncommitted transaction.
