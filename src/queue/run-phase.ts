@@ -89,6 +89,6 @@ export class RunPhase {
     clearTimeout(this.#timer);
     this.#endsAt = performance.now() + ms;
     if (ms < Number.POSITIVE_INFINITY)
-      this.#timer = setTimeout(this.#onTimeOver, Math.min(ms, longestTimerMs));
+      this.#timer = setTimeout(this.#onTimeOver, Math.max(0, Math.min(ms, longestTimerMs)));
   }
 }

@@ -55,7 +55,7 @@ export function transact<T>(
 
 /** Leaves a fifth of the lease's remaining time, at most 2 s, for its renewal. */
 export function mayLastMs(leaseMs: number): number {
-  return Math.min(leaseMs - Math.min(leaseMs / 5, 2_000), 2 ** 31 - 1);
+  return Math.min(Math.max(0, leaseMs - Math.min(leaseMs / 5, 2_000)), 2 ** 31 - 1);
 }
 
 /** This function is synchronous, so that no other call comes between the steps. */
