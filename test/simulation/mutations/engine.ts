@@ -89,7 +89,7 @@ export const engineMutations: readonly Mutation[] = [
     name: 'a claim takes one message too many',
     breaks: 'Q4',
     file: 'engine/sqlite/queue/claim.ts',
-    edits: [['const overLimit = taken.length >= limit ||', 'const overLimit = taken.length > limit ||']],
+    edits: [['while (taken.length < limit) {', 'while (taken.length <= limit) {']],
   },
   {
     name: 'settling unblocks no ordering group',

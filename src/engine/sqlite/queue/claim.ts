@@ -65,19 +65,25 @@ export function claim(connection: Connection, table: QueueTable, order: ClaimOrd
   let more = areLeft;
   let onlySolo = false;
   let isDueLeft = false;
-  for (let candidate = candidates.next(); candidate !== null; candidate = candidates.next()) {
+  while (taken.length < limit) {
+    const candidate = candidates.next();
+    if (candidate === null) break;
     const { message } = candidate;
     const isFirst = taken.length === 0;
-    const overLimit = taken.length >= limit || (!isFirst && bytes + candidate.bytes > order.maxBytes);
-    if (overLimit || !fits(message, taken, order)) {
+    const isTooLarge = !isFirst && bytes + candidate.bytes > order.maxBytes;
+    if (isTooLarge || !fits(message, taken, order)) {
       more = true;
-      onlySolo = isFirst && !overLimit;
+      onlySolo = isFirst;
       isDueLeft = !candidate.follows;
       break;
     }
     taken.push(candidate);
     bytes += candidate.bytes;
     candidates.took(candidate);
+  }
+  if (taken.length >= limit) {
+    isDueLeft = candidates.isDueLeft;
+    more ||= isDueLeft || candidates.isFollowerLeft;
   }
   markClaimed(connection, table, taken, order.fence, candidates.leftOut);
   candidates.blockMisplaced();

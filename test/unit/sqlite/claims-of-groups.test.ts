@@ -1,0 +1,58 @@
+/** What a claim reads behind the messages that it takes, when many ordering groups take turns. */
+import { Connection } from '../../../src/engine/sqlite/connection.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { begin, message } from './scene.ts';
+
+const place = new SqlitePlace();
+
+const start = 1_700_000_000_000;
+let now = start;
+
+afterEach(() => jest.restoreAllMocks());
+
+/** Fifty ordering groups; each round enqueues one more message of each. */
+async function groups(rounds: readonly { readonly dueInMs?: number }[]) {
+  now = start;
+  const queue = await place.outbox('acme', place.engine({ clock: () => now }));
+  for (const more of rounds) {
+    await queue.enqueue(
+      Array.from({ length: 50 }, (_, n) => message('x', { orderingKey: `key-${n}`, ...more })),
+    );
+    now += 1;
+  }
+  const reads = jest.spyOn(Connection.prototype, 'getTuple');
+  return { queue, readBehind: () => reads.mock.calls.filter(([sql]) => /Blocked < 2/.test(sql)).length };
+}
+
+test('Q4, Q10: a full claim reads one message behind those that it takes, to know that there are more', async () => {
+  const { queue, readBehind } = await groups([{}, {}]);
+  const { messages, more } = await begin(queue, 50);
+  expect(messages).toHaveLength(50);
+  expect(more).toBe(true);
+  expect(readBehind()).toBe(1);
+});
+
+test('Q4, Q10: a full claim reads no message behind those that it takes if another one is due', async () => {
+  const { queue, readBehind } = await groups([{}, {}]);
+  const { messages, more } = await begin(queue, 49);
+  expect(messages).toHaveLength(49);
+  expect(more).toBe(true);
+  expect(readBehind()).toBe(0);
+});
+
+test('Q11: a full claim leaves no more if the messages behind those that it takes are not due', async () => {
+  const { queue } = await groups([{}, { dueInMs: 1_000 }]);
+  const { messages, more } = await begin(queue, 50);
+  expect(messages).toHaveLength(50);
+  expect(more).toBe(false);
+});
+
+test('Q11: a full claim leaves more if one of the messages behind those that it takes is due', async () => {
+  const { queue } = await groups([{}]);
+  await queue.enqueue([
+    message('later', { orderingKey: 'key-0', dueInMs: 1_000 }),
+    message('now', { orderingKey: 'key-49' }),
+  ]);
+  now += 1;
+  expect(await begin(queue, 50)).toMatchObject({ more: true });
+});
