@@ -36,7 +36,7 @@ export function plannersSuite(harness: KillHarness): void {
         expect(names).not.toContain('plan');
         return figures;
       }),
-    timeoutMs(rounds),
+    timeoutMs(8 * rounds),
   );
 
   test(
