@@ -49,13 +49,7 @@ export class AttemptContext implements HandlerContext {
 
   /** This getter returns an arrow function, so that a handler can take it out of the context by destructuring. */
   get transaction(): HandlerContext['transaction'] {
-    return (work) => {
-      const result = this.#attempt.transaction(work);
-      // A handler need not await the transaction, because the attempt does. Without this catch, Node would end the
-      // process for an unhandled rejection.
-      result.catch(() => {});
-      return result;
-    };
+    return (work) => this.#attempt.transaction(work);
   }
 }
 

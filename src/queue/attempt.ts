@@ -12,6 +12,7 @@ import { accepted, MessageView, validatorError } from './message-view.ts';
 import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
 import { textsOf } from './schema-issues.ts';
+import { TransactionPromise } from './transaction-promise.ts';
 
 /** Node fires a timer at once when its delay is longer than this. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -51,6 +52,8 @@ export class Attempt {
    * transaction.
    */
   #transacting: Promise<unknown> | undefined;
+  /** What the handler got of its calls of `transaction`; undefined before the first. */
+  #calls: TransactionPromise<unknown>[] | undefined;
   /** The outcome that arrived during the transaction's commit. */
   #outcomeAtCommit: Outcome | undefined;
   #thrown: { readonly error: unknown } | undefined;
@@ -90,7 +93,17 @@ export class Attempt {
     this.#limitTime();
     const fail = (error: unknown) => this.#fail(error);
     const succeed = () => this.#end({ kind: 'done' });
-    answer.then(() => (this.#transacting ? this.#transacting.then(succeed, fail) : succeed()), fail);
+    answer.then(() => {
+      const left = this.#leftTransactions();
+      if (left.length === 0) succeed();
+      else Promise.all(left).then(succeed, fail);
+    }, fail);
+  }
+
+  /** Transactions that the handler has left, or never awaited: it does not know whether they failed. */
+  #leftTransactions(): Promise<unknown>[] {
+    const unawaited = this.#calls?.filter(({ isAwaited }) => !isAwaited) ?? [];
+    return this.#transacting === undefined ? unawaited : [...unawaited, this.#transacting];
   }
 
   /**
@@ -133,7 +146,14 @@ export class Attempt {
   }
 
   /** See `HandlerContext.transaction`. */
-  async transaction<Result>(work: TransactionWork<Result>): Promise<Result> {
+  transaction<Result>(work: TransactionWork<Result>): Promise<Result> {
+    const call = TransactionPromise.of(this.#transact(work));
+    this.#calls ??= [];
+    this.#calls.push(call);
+    return call;
+  }
+
+  async #transact<Result>(work: TransactionWork<Result>): Promise<Result> {
     if (this.#transaction !== undefined) {
       throw new MultiOutboxError(
         'INVALID_ARGUMENT',

@@ -62,7 +62,8 @@ export interface HandlerContext {
    * Runs `work` in a transaction of the tenant's database and settles this message as Done in it. The writes of
    * `work` and the outcome are committed together or not at all, so the effect happens exactly once (T1). Resolves
    * after the commit with the result of `work`; the message then stays Done whatever the handler does. The
-   * transaction is rolled back when `work` throws, and at once when the signal fires. An attempt can call it once.
+   * transaction is rolled back when `work` throws, and at once when the signal fires. An attempt can call it once. If the
+   * handler does not await it, and it fails, the attempt fails with its error.
    * Keep the transaction short: on SQLite every other write to this tenant's file waits for it, the renewal of the
    * run's lease included. It is therefore rolled back shortly before the lease would run out.
    * @throws MultiOutboxError LEASE_LOST when a newer run has the message, ABORTED when the transaction was open for

@@ -183,6 +183,23 @@ describe('context.transaction', () => {
     expect(entries()).toEqual(['returns']);
   });
 
+  test('T3: a handler that does not await its transaction is retried when that fails before it has returned', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    await queue.enqueue(messages(1));
+    const handler = orders(async (_, { attempt, transaction }) => {
+      const ended = deferred();
+      void transaction((tx: Tx) => {
+        setImmediate(ended.resolve);
+        enter(tx, `attempt ${attempt}`);
+        if (attempt === 1) throw new Error('not yet');
+      });
+      await ended.promise;
+    });
+    const report = await run(queue, [handler], { retry: { baseMs: 0 } });
+    expect(report.counts).toMatchObject({ done: 1, retried: 1 });
+    expect(entries()).toEqual(['attempt 2']);
+  });
+
   test('T2: a handler that catches its transaction’s error decides its own outcome', async () => {
     const { queue, entries } = await outboxWithLedger();
     await queue.enqueue(messages(1));

@@ -262,6 +262,53 @@ describe("an attempt's transaction (T2, T3)", () => {
     expect(await ended).toMatchObject({ kind: 'retry', error: 'not yet' });
     await turns();
   });
+
+  /** What becomes of a handler that ends well after its transaction has failed. */
+  async function outcomeAfter(call: (transaction: HandlerContext['transaction']) => unknown) {
+    const gate = deferred();
+    const { attempt: one, ended } = attempt(
+      {
+        async handle(_, { transaction }) {
+          await call(transaction);
+          await gate.promise;
+        },
+      },
+      {},
+      { transactions: database().transactions },
+    );
+    one.start();
+    await turns();
+    gate.resolve();
+    return ended;
+  }
+  const fail = () => Promise.reject(new Error('not yet'));
+
+  test('T3: one that nobody awaits fails the attempt, also if it failed before the handler ended', async () => {
+    const outcome = await outcomeAfter((transaction) => {
+      void transaction(fail);
+    });
+    expect(outcome).toMatchObject({ kind: 'retry', error: 'not yet' });
+  });
+
+  test('T3: so does a second call that nobody awaits, of which nothing was done', async () => {
+    const outcome = await outcomeAfter(async (transaction) => {
+      await transaction(fail).catch(() => {});
+      void transaction(() => {});
+    });
+    expect(outcome).toMatchObject({ kind: 'retry', error: expect.stringContaining('called twice') });
+  });
+
+  test.each<[string, (transacting: Promise<unknown>) => unknown]>([
+    ['awaits', async (transacting) => await transacting],
+    ['returns', (transacting) => transacting],
+    ['combines', (transacting) => Promise.all([transacting])],
+    ['gives a callback to', (transacting) => transacting.then(() => {})],
+  ])('T3: a handler that %s it decides itself about its failure', async (_, wait) => {
+    const outcome = await outcomeAfter(async (transaction) => {
+      await Promise.resolve(wait(transaction(fail))).catch(() => {});
+    });
+    expect(outcome).toEqual({ kind: 'done' });
+  });
 });
 
 describe('timeouts and signals (D2)', () => {
