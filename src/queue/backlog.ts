@@ -33,7 +33,8 @@ export class Backlog {
   /** Whether parked messages of topics with a handler are left. */
   #isParkedLeft = false;
   #nextDueInMs: number | null = null;
-  #enqueuedDueInMs = Number.POSITIVE_INFINITY;
+  /** When the first of the messages is due that handlers stored in another queue, by `performance.now()`. */
+  #enqueuedDueAt = Number.POSITIVE_INFINITY;
   #isPurgeLeft = false;
   /** A claim failed without an answer, so the engine may have claimed messages that this run never received. */
   #isClaimUnknown = false;
@@ -56,7 +57,8 @@ export class Backlog {
 
   /** For the report: the tenant stays due while `more` is true. */
   get left(): { readonly more: boolean; readonly nextDueInMs: number | null; readonly purgeInMs?: number } {
-    const soonest = Math.min(this.#nextDueInMs ?? Number.POSITIVE_INFINITY, this.#enqueuedDueInMs);
+    const enqueuedDueInMs = Math.max(0, Math.ceil(this.#enqueuedDueAt - performance.now()));
+    const soonest = Math.min(this.#nextDueInMs ?? Number.POSITIVE_INFINITY, enqueuedDueInMs);
     return {
       more: this.more || this.#isClaimUnknown || this.#isParkedLeft,
       nextDueInMs: soonest === Number.POSITIVE_INFINITY ? null : soonest,
@@ -108,7 +110,9 @@ export class Backlog {
 
   /** Records messages that a handler stored in another queue, whose run may be over. */
   enqueued(messages: readonly NewMessage[]): void {
-    for (const { dueInMs = 0 } of messages) this.#enqueuedDueInMs = Math.min(this.#enqueuedDueInMs, dueInMs);
+    const now = performance.now();
+    for (const { dueInMs = 0 } of messages)
+      this.#enqueuedDueAt = Math.min(this.#enqueuedDueAt, now + dueInMs);
   }
 
   /** Marks the engine's answer as new, and calls `onOld` when it has become old. */

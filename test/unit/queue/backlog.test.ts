@@ -22,6 +22,13 @@ function answer(fields: Partial<SettleResult> = {}): SettleResult {
 }
 
 describe('what a run knows about the messages it has not claimed (D7, Q11)', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
   test('before the first answer it claims to know of none', () => {
     const backlog = new Backlog(25);
     expect(backlog.left).toEqual({ more: false, nextDueInMs: null });
@@ -37,6 +44,16 @@ describe('what a run knows about the messages it has not claimed (D7, Q11)', () 
     backlog.see({ more: false, throttled: false, nextDueInMs: null });
     expect(backlog.left).toEqual({ more: false, nextDueInMs: 700 });
     backlog.enqueued([message('3')]);
+    expect(backlog.left.nextDueInMs).toBe(0);
+  });
+
+  test('Q11: the delay of a message that a handler stored counts from then, however long the run goes on', () => {
+    const backlog = new Backlog(25);
+    backlog.enqueued([message('1', { dueInMs: 30_000 })]);
+    jest.advanceTimersByTime(20_000);
+    backlog.enqueued([message('2', { dueInMs: 20_000 })]);
+    expect(backlog.left.nextDueInMs).toBe(10_000);
+    jest.advanceTimersByTime(60_000);
     expect(backlog.left.nextDueInMs).toBe(0);
   });
 
