@@ -114,6 +114,8 @@ export class Heartbeat {
     } catch (error) {
       if (this.#stopped) return;
       this.#options.onError?.(error);
+      // If another call has extended the lease meanwhile, the next renewal is set already.
+      if (extensions !== this.#extensions) return;
       // The deadline timer keeps running; when it fires, no further renewal is tried.
       this.#renewTimer = setTimeout(() => void this.#renew(), Math.max(10, this.remainingMs / 4));
     }

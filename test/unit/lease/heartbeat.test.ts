@@ -139,6 +139,21 @@ describe('a lease that is lost (L4)', () => {
     one.stop();
   });
 
+  test('L4: a renewal that fails after another call has extended the lease sets no second timer', async () => {
+    const answer = deferred<number>();
+    const { heartbeat: one, renewals } = heartbeat({ renew: () => answer.promise });
+    await pass(10_000);
+    one.extended(durationMs, performance.now());
+    answer.reject(new Error('unreachable'));
+    await pass(0);
+    // One timer is for the next renewal, the other for the end of the lease.
+    expect(jest.getTimerCount()).toBe(2);
+    await pass(9_999);
+    expect(renewals).toEqual([10_000]);
+    one.stop();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
   test('L4: when renewals fail until the expiry, the signal fires then, not later', async () => {
     const { heartbeat: one, renewals } = heartbeat({
       renew: async () => {
