@@ -1,6 +1,7 @@
 /** What an operation does to one tenant, by what it is on. */
 import type { OperationRecord } from '../../engine/operation-store.ts';
 import type { QueueName, WorkQueue } from '../../engine/work-queue.ts';
+import { isMultiOutboxError } from '../../errors.ts';
 import { actOnAll } from '../messages/act-on-all.ts';
 import { type ActDefinition, actOf } from '../messages/acts.ts';
 import type { Audited } from '../messages/audited.ts';
@@ -44,8 +45,8 @@ export function workOf(access: WorkAccess, call: string, record: OperationRecord
   const sinceCountMs = sinceCount(record, definition.countingMs);
   return {
     tenantsPerWrite: tenantsAtOnce,
-    // It is that of a tenant's database (D8); the registry's come from `store`.
-    isOfOneTenant: () => true,
+    // It is that of a tenant's database (D8); the registry's come from `store`. A host that stops closes all databases.
+    isOfOneTenant: (error) => !isMultiOutboxError(error, 'CLOSED'),
     async on(tenantId, step) {
       let isChanged = false;
       const onBatch = (changed: number) => {

@@ -8,6 +8,7 @@ import type {
   OperationStore,
 } from '../../../../src/engine/operation-store.ts';
 import type { WorkQueue } from '../../../../src/engine/work-queue.ts';
+import { MultiOutboxError } from '../../../../src/errors.ts';
 import { OperationRun } from '../../../../src/fleet/stored-operations/run.ts';
 import { type WorkAccess, workOf } from '../../../../src/fleet/stored-operations/work.ts';
 
@@ -33,6 +34,7 @@ interface Tenant {
   readonly pages?: number;
   onPage?: (filter: MessageFilter) => void;
   fails?: boolean;
+  isClosed?: boolean;
 }
 
 const replaying: OperationDefinition = {
@@ -83,7 +85,8 @@ function scene(
   const access: Omit<WorkAccess, 'tenants'> = {
     useQueue: async (tenantId, _queue, action) => {
       tried.push(tenantId);
-      const { pages = 1, onPage = () => {}, fails = false } = tenants[tenantId]!;
+      const { pages = 1, onPage = () => {}, fails = false, isClosed = false } = tenants[tenantId]!;
+      if (isClosed) throw new MultiOutboxError('CLOSED', 'This multi-outbox was closed.', { tenantId });
       if (fails) throw new Error(`${tenantId} cannot be reached`);
       return action(queueOf(pages, onPage));
     },
@@ -133,6 +136,15 @@ test('S3: a tenant that fails before the operation is stopped is tried once when
   expect(tried).toEqual(['a', 'b', 'c']);
   tenants.b!.fails = false;
   expect(await run()).toMatchObject({ tenantsDone: 3, lastTenant: 'c', failures: [] });
+});
+
+test('S3: tenants whose databases a host closes because it stops have not failed: the next run works on them', async () => {
+  const tenants: Record<string, Tenant> = { a: {}, b: { isClosed: true }, c: { isClosed: true } };
+  const { run, writes } = scene(tenants);
+  await expect(run()).rejects.toMatchObject({ code: 'CLOSED' });
+  expect(writes.at(-1)).toMatchObject({ tenantsDone: 1, lastTenant: 'a', failures: [], isDone: false });
+  for (const id of ['b', 'c']) tenants[id] = {};
+  expect(await run()).toMatchObject({ tenantsDone: 3, lastTenant: 'c', failures: [], isDone: true });
 });
 
 test('S3: the failures are written when they have changed, and not with every batch', async () => {
