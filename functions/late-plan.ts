@@ -19,35 +19,47 @@ export interface LatePlan {
 }
 
 export function latePlan(currentApp: CurrentApp, terminating: AbortSignal): LatePlan {
-  /** Unix milliseconds. While no plan is known, count from the start of this process. */
-  let lastPlanAt = Date.now();
+  /** By `performance.now()`. While no plan is known, count from the start of this process. */
+  let lastPlanAt = performance.now();
   let isLooking = false;
+  /** The last plan of the registry that was counted. While the registry's clock is behind it, it seems to be made just now. */
+  let countedUtc: number | undefined;
+  const sinceLastPlanMs = () => performance.now() - lastPlanAt;
+
+  /** A plan of the future was made by a host whose clock is ahead: it counts as one of now. */
+  function madeAgo(ageMs: number): void {
+    const madeAt = performance.now() - Math.max(0, ageMs);
+    if (madeAt > lastPlanAt) lastPlanAt = madeAt;
+  }
 
   async function look(context: InvocationContext, lateAfterMs: number): Promise<void> {
     const { multiOutbox } = currentApp();
     const { lastPlan } = await multiOutbox.status();
-    if (lastPlan !== null && lastPlan.utc.getTime() > lastPlanAt) lastPlanAt = lastPlan.utc.getTime();
-    if (Date.now() - lastPlanAt <= lateAfterMs) return;
+    if (lastPlan !== null && lastPlan.utc.getTime() !== countedUtc) {
+      countedUtc = lastPlan.utc.getTime();
+      madeAgo(lastPlan.ageMs);
+    }
+    if (sinceLastPlanMs() <= lateAfterMs) return;
     context.warn(
       'The last plan is late, so this function makes one; look at the timer of the function plan.',
     );
     await sendPlan(multiOutbox, context);
-    lastPlanAt = Date.now();
+    madeAgo(0);
   }
 
   return {
     noted(plannedUtc) {
-      lastPlanAt = Math.max(lastPlanAt, Date.parse(plannedUtc));
+      madeAgo(Date.now() - Date.parse(plannedUtc));
     },
     async makeIfLate(context) {
       const lateAfterMs = lateAfterIntervals * currentApp().settings.plan.intervalMs;
-      if (isLooking || terminating.aborted || Date.now() - lastPlanAt <= lateAfterMs) return;
+      if (isLooking || terminating.aborted || sinceLastPlanMs() <= lateAfterMs) return;
       isLooking = true;
       try {
         await look(context, lateAfterMs);
       } catch (error) {
         // Not at once again: this may be an outage of the registry.
-        lastPlanAt = Date.now();
+        madeAgo(0);
         context.warn(`Whether the last plan is late could not be found out: ${errorText(error)}`);
       } finally {
         isLooking = false;

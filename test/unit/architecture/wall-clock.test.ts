@@ -11,7 +11,7 @@ const top = path.resolve(__dirname, '../../..');
 const allowed = new Map([
   [
     'functions/late-plan.ts',
-    'compares the time of the last plan; a wrong clock only makes it plan often, or leaves plans to the timer',
+    'reads the time of a request’s plan; a wrong clock only makes it ask the registry, or wait for once',
   ],
   ['functions/poison.ts', 'reads an absolute time of the queue, with a day to spare'],
   ['src/cli/commands/leases.ts', 'shows ages'],
