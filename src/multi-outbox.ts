@@ -4,7 +4,7 @@ import { withEitherSignal } from './either-signal.ts';
 import { auditLimits } from './engine/audit.ts';
 import type { Engine } from './engine/engine.ts';
 import { type QueueName, queueLeaseName, queueNames, type WorkQueue } from './engine/work-queue.ts';
-import { functionOf, isList, isMultiOutboxError, MultiOutboxError } from './errors.ts';
+import { functionOf, isList, MultiOutboxError } from './errors.ts';
 import { parseWake } from './fleet/dispatch/request-format.ts';
 import { Fleet } from './fleet/index.ts';
 import { createAudited } from './fleet/messages/audited.ts';
@@ -131,28 +131,26 @@ export function assembleMultiOutbox(
     };
   }
 
-  /** The outbox or inbox of each tenant; it stays the same instance until the tenant's configuration changes (F9). */
-  function facesOf<Face>(name: QueueName, create: (tenantId: string, access: QueueAccess) => Face) {
-    const faces = new Map<string, Face>();
+  /**
+   * The outbox or inbox of each tenant; it stays the same instance until the tenant's configuration changes (F9). Ids may come
+   * from requests, so an instance that nobody holds leaves memory.
+   */
+  function facesOf<Face extends object>(
+    name: QueueName,
+    create: (tenantId: string, access: QueueAccess) => Face,
+  ) {
+    const faces = new Map<string, WeakRef<Face>>();
+    const collected = new FinalizationRegistry<string>((tenantId) => {
+      if (faces.get(tenantId)?.deref() === undefined) faces.delete(tenantId);
+    });
     handle.onTenantChange((tenantId) => faces.delete(tenantId));
     return (tenantId: string): Face => {
       checkedId(name, tenantId);
-      const known = faces.get(tenantId);
+      const known = faces.get(tenantId)?.deref();
       if (known !== undefined) return known;
-      const access = accessTo(name, tenantId);
-      const face = create(tenantId, {
-        ...access,
-        use: async (action) => {
-          try {
-            return await access.use(action);
-          } catch (error) {
-            // Ids may come from requests, so unknown ones must not accumulate.
-            if (isMultiOutboxError(error, 'UNKNOWN_TENANT')) faces.delete(tenantId);
-            throw error;
-          }
-        },
-      });
-      faces.set(tenantId, face);
+      const face = create(tenantId, accessTo(name, tenantId));
+      faces.set(tenantId, new WeakRef(face));
+      collected.register(face, tenantId);
       return face;
     };
   }

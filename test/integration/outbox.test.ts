@@ -230,6 +230,25 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     expect(face.outbox('acme')).not.toBe(outbox);
   });
 
+  test('F9: an outbox that nobody holds leaves memory, also that of an id of no tenant', async () => {
+    const face = await place.fleet(['acme']);
+    const held = face.outbox('acme');
+    const others: WeakRef<object>[] = [];
+    for (let nth = 0; nth < 100; nth++) {
+      const outbox = face.outbox(`nobody-${nth}`);
+      others.push(new WeakRef(outbox));
+      // It is refused before the tenant is looked up.
+      await outbox.enqueue({ topic: '', payload: 1 }).catch(() => {});
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    const { setFlagsFromString } = await import('node:v8');
+    const { runInNewContext } = await import('node:vm');
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+    expect(others.filter((each) => each.deref() !== undefined).length).toBeLessThanOrEqual(10);
+    expect(face.outbox('acme')).toBe(held);
+  });
+
   test('Q13: dead letters are listed, counted, replayed and discarded; the tenant is woken', async () => {
     let broken = true;
     const { seen, handlers } = noting(() => {
