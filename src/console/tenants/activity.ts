@@ -1,5 +1,6 @@
 /** What tenants did in the last 24 hours, for the small charts of the table. */
 import { hourMs } from '../../engine/history.ts';
+import { isMultiOutboxError } from '../../errors.ts';
 import type { MultiOutbox } from '../../multi-outbox-interface.ts';
 
 const hours = 24;
@@ -13,7 +14,7 @@ export interface Activity {
   readonly failed: readonly number[];
 }
 
-/** Leaves out the tenants that are not known. */
+/** Leaves out the tenants that are not known. @throws the registry's error, which must not look like hours without messages */
 export async function activityOf(
   { history }: Pick<MultiOutbox, 'history'>,
   ids: readonly string[],
@@ -26,7 +27,10 @@ export async function activityOf(
     for (let id = left.pop(); id !== undefined; id = left.pop()) {
       const points = await history({ tenant: id, since: hours * hourMs }).then(
         (read) => read.points,
-        () => null,
+        (error) => {
+          if (isMultiOutboxError(error, 'UNKNOWN_TENANT')) return null;
+          throw error;
+        },
       );
       if (points === null) continue;
       const done = new Array<number>(hours).fill(0);
