@@ -36,7 +36,7 @@ export function tenantsAddCommand(tenants: Command, run: Runner): void {
             `Added tenant ${id} on database ${tenant.database}${tenant.server === '' ? '' : ` at ${tenant.server}`}.`,
             migration === null
               ? `Its database was not migrated; run 'multi-outbox migrate --tenant ${id}' before you send the first message.`
-              : migrated(migration),
+              : migrated(migration, isOnServer(tenant)),
           ].join('\n'),
         );
       }),
@@ -55,9 +55,9 @@ async function migrateTenant(multiOutbox: MultiOutbox, tenantId: string): Promis
   );
 }
 
-function migrated({ from, to, steps }: MigrationResult): string {
+/** The administrator of a server makes its databases, and the program only the schema in them. */
+function migrated({ from, to, steps }: MigrationResult, onServer: boolean): string {
   if (steps.length === 0) return `Its database is already up to date (schema version ${to}).`;
-  return from === 0
-    ? `Created its database (schema version ${to}).`
-    : `Migrated its database from schema version ${from} to ${to}.`;
+  if (from !== 0) return `Migrated its database from schema version ${from} to ${to}.`;
+  return onServer ? `Created its schema (version ${to}).` : `Created its database (schema version ${to}).`;
 }
