@@ -5,7 +5,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   INVALID_ARGUMENT: ['an argument of a call is invalid', 'correct it as the message says'],
   INVALID_CONFIGURATION: [
     'a setting, an option or the set of handlers is invalid',
-    'correct it as the message says; configuration.md lists the allowed values',
+    'correct it as the message says; configuration.md lists the settings',
   ],
   INVALID_MESSAGE: ['a message is invalid', 'correct it as the message says; the call stored nothing'],
   INVALID_TENANT: [

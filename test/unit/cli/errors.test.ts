@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { errorReport, FailedError, TroubledError, UsageError } from '../../../src/cli/errors.ts';
 import { MultiOutboxError } from '../../../src/errors.ts';
 
@@ -31,4 +33,16 @@ test.each([
   ],
 ])('%s becomes one line, a code and an exit code', (_what, error, expected) => {
   expect(errorReport(error)).toEqual(expected);
+});
+
+test('docs/errors.md names every code that the command line gives an error of its own', () => {
+  const root = path.join(__dirname, '../../..');
+  const codes = globSync('src/cli/**/*.ts', { cwd: root }).flatMap((file) =>
+    [...readFileSync(path.join(root, file), 'utf8').matchAll(/\bcode: '([A-Z_]+)'/g)].map(
+      ([, code]) => code!,
+    ),
+  );
+  expect(codes).toEqual(expect.arrayContaining(['USAGE', 'ENDED_IN_FLIGHT']));
+  const document = readFileSync(path.join(root, 'docs/errors.md'), 'utf8');
+  expect(codes.filter((code) => !document.includes(`\`${code}\``))).toEqual([]);
 });
