@@ -92,4 +92,5 @@ export const emailPayload = withoutValues(
   ),
 );
 
+/** A payload of email.send, checked; docs/handlers.md describes the fields. */
 export type EmailPayload = v.InferOutput<typeof emailPayload>;

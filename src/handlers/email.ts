@@ -24,11 +24,12 @@ const optionNames: NamesOf<EmailOptions> = { smtpUrl: true, from: true, folder: 
 const senderOfFiles = 'multi-outbox@localhost';
 
 /**
- * The handler of `email.send`: sends the mail that the payload describes (see `emailPayload`) by SMTP, or writes it to
- * a file if no server is set.
+ * The handler of `email.send`: sends the mail that the payload describes (`EmailPayload`) by SMTP, or writes it to a file if
+ * no server is set.
  *
  * A permanent refusal (5xx) makes the message Dead. A temporary refusal (4xx), an unreachable server and a refused
- * login are retried. `partialRefusal` describes mails that the server accepts for some recipients only.
+ * login are retried. Of a mail that is refused for some recipients only, a temporary refusal has the whole mail sent again, and
+ * permanent ones make the message Dead; the other recipients have it.
  *
  * @throws MultiOutboxError INVALID_CONFIGURATION for a wrong SMTP URL, or without `smtpUrl` and `folder`
  */

@@ -100,4 +100,5 @@ export const webhookPayload = withoutValues(
   ),
 );
 
+/** A payload of webhook.post, checked: a text `body` is sent as it is, any other as JSON. */
 export type WebhookPayload = v.InferOutput<typeof webhookPayload>;

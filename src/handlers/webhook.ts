@@ -37,7 +37,7 @@ const optionNames: NamesOf<WebhookOptions> = {
 };
 
 /**
- * The handler of `webhook.post`: posts `body` to `url` (see `webhookPayload`).
+ * The handler of `webhook.post`: posts `body` to `url` (`WebhookPayload`).
  *
  * - 2xx makes the message Done. 408, 425, 429, 5xx and network errors are retried, after the time in Retry-After (one
  *   hour at most). Redirects 307 and 308 are followed. Every other answer makes the message Dead.
