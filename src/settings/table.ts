@@ -108,7 +108,7 @@ export const groups = {
       'PLAN_INTERVAL',
       duration(10, day),
       '1s',
-      'Time between two plans of the local host; a tick that comes later than this is reported as late.',
+      'Time between two plans of the local host. A plan is reported as late if the one before it was more than twice this ago.',
     ),
     capacity: setting('PLAN_CAPACITY', count(1, 20_000), 1_000, 'How many tenants one plan chooses at most.'),
     planners: setting(
@@ -352,7 +352,7 @@ export const schema = v.strictObject({
   handlersModule: optionalSetting(
     'HANDLERS',
     text,
-    'Command line: a module whose default export is a list of handlers, or a function that gets the settings and returns such a list. It replaces src/handlers/index.ts.',
+    'Command line: a module whose default export is a list of handlers, or a function that gets the settings and returns such a list. It replaces the built-in handlers.',
   ),
   dispatch: v.optional(groups.dispatch, {}),
   retry: v.optional(groups.retry, {}),
