@@ -11,8 +11,9 @@ import { standardWebhooks } from './standard-webhooks.ts';
 export { type StandardWebhooksOptions, standardWebhooks } from './standard-webhooks.ts';
 
 /**
- * A source whose secret is missing becomes unusable, and the others still work. An error thrown here makes all sources
- * unusable; plans and runs still work.
+ * The sources that the setting `receive.sources` names, with their secrets from `env`. A source whose secret is missing becomes
+ * unusable, and the others still work. An error thrown here makes all sources unusable; plans and runs still work.
+ * @throws MultiOutboxError INVALID_CONFIGURATION
  */
 export function createSources(settings: Pick<Settings, 'receive'>, env = process.env): WebhookSource[] {
   objectOf('createSources', settings, 'INVALID_CONFIGURATION');

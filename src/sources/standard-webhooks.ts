@@ -5,6 +5,7 @@ import { type NamesOf, optionsOf } from '../options.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 
 export interface StandardWebhooksOptions {
+  /** The source's name in the address, as of `WebhookSource`. */
   readonly name: string;
   /** `whsec_` followed by base64. Several secrets, separated by spaces, are all accepted, so that one can be rotated. */
   readonly secret: string;
@@ -13,7 +14,7 @@ export interface StandardWebhooksOptions {
    * five minutes.
    */
   readonly toleranceMs?: DurationInput;
-  /** The name of the app setting that holds the secret, for errors. */
+  /** The name of the app setting that holds the secret, for errors. Without it they name the source. */
   readonly setting?: string;
 }
 
@@ -39,7 +40,7 @@ export function standardWebhooks(options: StandardWebhooksOptions): WebhookSourc
     toleranceMs: tolerance = usualToleranceMs,
     setting,
   } = optionsOf('standardWebhooks', options, optionNames, 'INVALID_CONFIGURATION');
-  const secrets = parseSecrets(secret, setting);
+  const secrets = parseSecrets(secret, setting ?? `'secret' of the source ${shownValue(name)}`);
   const toleranceMs = parseDuration(tolerance);
   if (toleranceMs === null) {
     throw new MultiOutboxError(
