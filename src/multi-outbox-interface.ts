@@ -35,6 +35,7 @@ export interface MultiOutboxOptions extends SettingsInput {
    * registry is synchronised with it; `registry: 'sqlite::memory:'` keeps the schedule in this process.
    */
   readonly tenants?: readonly TenantInput[] | Directory;
+  /** Default: none. Such an instance enqueues and administers; its `run`, `tick` and `dispatch` are refused. */
   readonly handlers?: readonly Handler[];
   /** Decides which due tenants are dispatched first (F4). Default: the setting `plan.strategy`. */
   readonly strategy?: Strategy;
@@ -86,6 +87,7 @@ export interface WakingCalls {
 }
 
 export interface TickOptions {
+  /** When it fires, the runs stop gracefully (D5). */
   readonly signal?: AbortSignal;
   /** Called when each run starts and when it ends, to report progress. An error of it is logged and stops no run. */
   readonly onRun?: (event: { readonly request: DispatchRequest; readonly report?: RunReport }) => void;
@@ -123,11 +125,15 @@ export interface MultiOutbox extends WakingCalls {
     request: DispatchRequest | { readonly tenantId: string },
     options?: DispatchOptions,
   ): Promise<RunReport>;
-  /** Makes one plan and then every run that it requests, in this process. @throws CLOSED, or the registry's error */
+  /**
+   * Makes one plan and then every run that it requests, in this process.
+   * @throws INVALID_CONFIGURATION without handlers, CLOSED, or the registry's error
+   */
   tick(options?: TickOptions): Promise<TickReport>;
   /**
-   * Plans and dispatches until the signal fires or `close` is called, then stops gracefully (D5) and resolves.
-   * @throws CLOSED when the instance was closed before the call
+   * Plans and dispatches until the signal fires or `close` is called, then stops gracefully (D5) and resolves. Trouble of the
+   * registry or of a tenant does not end it.
+   * @throws INVALID_CONFIGURATION without handlers, INVALID_ARGUMENT without a signal, CLOSED when the instance was closed before
    */
   run(options: TickOptions & { signal: AbortSignal; onPlan?: (plan: PlanReport) => void }): Promise<void>;
   /**
@@ -149,14 +155,17 @@ export interface MultiOutbox extends WakingCalls {
     options: LeaseInTenantsOptions,
     work: (lease: Lease, tenantId: string) => Promise<Result> | Result,
   ): Promise<TenantUnderLease<Result>[]>;
-  /** The fleet's state by the registry's last reports; touches no tenant database (F6). */
+  /** The fleet's state by the registry's last reports; touches no tenant database (F6). @throws the registry's error */
   status(): Promise<FleetSummary>;
   /**
    * What the fleet did by minute, or a tenant by hour, as plans and reports have written it to the registry; touches no
    * tenant database (F6). @throws INVALID_ARGUMENT, UNKNOWN_TENANT
    */
   history(options?: HistoryOptions): Promise<History>;
-  /** The tenants that most need attention, by the same reports; reads at most `examine` tenants. */
+  /**
+   * The tenants that most need attention, by the same reports: at most `limit` (20) of the first `examine` (10,000) active
+   * tenants by id. @throws INVALID_ARGUMENT, or the registry's error
+   */
   worst(options?: { limit?: number; examine?: number }): Promise<WorstTenants>;
   /**
    * Handles a message of a poison queue: a `poisonedRequest`, which is recorded with the tenant that it names, or a
@@ -168,12 +177,15 @@ export interface MultiOutbox extends WakingCalls {
   /** The registry's schema version, and the versions that this program can use. */
   registrySchema(): Promise<RegistrySchema>;
   /**
-   * Migrates the registry, then the tenants, to this program's schema. One tenant's failure does not stop the others.
+   * Migrates the registry, then the tenants, to this program's schema. The result has an entry for each, the registry first.
+   * If the registry fails, no tenant is migrated; a tenant's failure does not stop the others.
+   * @throws INVALID_ARGUMENT, UNKNOWN_TENANT
    */
   migrate(options?: MigrateOptions): Promise<TenantMigration[]>;
   /**
    * Checks the registry and the tenants' databases: reachability, schema, rights, settings, clock. It changes
-   * nothing, but unlike `status` it connects to the databases.
+   * nothing, but unlike `status` it connects to the databases. A database that cannot be reached is a finding.
+   * @throws INVALID_ARGUMENT, UNKNOWN_TENANT
    */
   doctor(options?: ExamineOptions): Promise<Diagnosis[]>;
   /** What operators see of messages, and do to them. */

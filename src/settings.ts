@@ -20,7 +20,7 @@ export {
 
 export const environmentPrefix = 'MULTI_OUTBOX_';
 
-/** Settings as a user gives them: all optional, durations as numbers or text. */
+/** Settings as a user gives them (docs/configuration.md): all optional; durations are milliseconds, or text such as '5m'. */
 export type SettingsInput = v.InferInput<typeof schema>;
 /** Checked settings: all present, durations in milliseconds. */
 export type Settings = v.InferOutput<typeof schema>;

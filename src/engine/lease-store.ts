@@ -45,7 +45,7 @@ export interface ListLeases {
   readonly name?: string;
   /** Only those whose names come after this one: the last of the page before. */
   readonly after?: string;
-  /** At most so many, a whole number from 1. */
+  /** At most so many, a whole number from 1 to 10,000. Default: all. */
   readonly limit?: number;
   /** Only those that have an owner, also when the lease has run out. */
   readonly owned?: boolean;

@@ -245,6 +245,7 @@ export interface ListTenants {
   readonly parked?: boolean;
   /** Returns ids greater than this one; pass the last id of the previous page. */
   readonly after?: string;
+  /** The most tenants. Default: all. */
   readonly limit?: number;
 }
 

@@ -4,11 +4,14 @@ import type { MultiOutbox } from '../multi-outbox-interface.ts';
 
 export interface Check {
   readonly ok: boolean;
+  /** The code of the error that made it fail, if there is one. */
   readonly code?: string;
 }
 
 export interface Readiness {
+  /** `ok` if every check is. */
   readonly status: 'ok' | 'failed';
+  /** By name: `handlers`, `registry`, `instance` (not stopping), and those that the caller added. */
   readonly checks: Readonly<Record<string, Check>>;
 }
 

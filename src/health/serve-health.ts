@@ -23,6 +23,7 @@ export interface HealthServerOptions {
   readonly signal?: AbortSignal;
   /** Serves `/metrics` too: the `scrape` of `exportTelemetry(…, { scraped: true })`. */
   readonly scrape?: () => Promise<string>;
+  /** Gets what a request could not be answered for. Default: none. */
   readonly logger?: Logger;
 }
 

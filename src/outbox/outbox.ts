@@ -29,7 +29,9 @@ export interface StatementOptions {
 }
 
 export interface Enqueued {
+  /** The id of the stored message; for a duplicate, that of the first one. */
   readonly messageId: string;
+  /** `duplicate`: its id or dedup key was stored before, and this call stored nothing. */
   readonly status: 'enqueued' | 'duplicate';
 }
 

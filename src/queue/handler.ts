@@ -91,7 +91,10 @@ export interface HandlerTransaction<Driver = unknown> {
   enqueue(input: MessageInput | readonly MessageInput[]): Promise<EnqueueResult | EnqueueResult[]>;
 }
 
-/** A retry policy as a handler gives it: durations are milliseconds, or text such as '5m'. */
+/**
+ * A retry policy as a handler gives it: durations are milliseconds, or text such as '5m'. What is left out is the fleet's
+ * (`retry.*` of the settings).
+ */
 export interface RetryPolicyInput {
   readonly maxAttempts?: number;
   readonly baseMs?: DurationInput;
@@ -116,7 +119,10 @@ export interface HandlerDefinition<Schema extends StandardSchemaV1 | undefined =
   readonly retry?: RetryPolicyInput;
   /** The most time for one attempt: milliseconds, or text such as '10s'. Default: the fleet's setting. */
   readonly timeoutMs?: DurationInput;
-  /** How many attempts of this handler one dispatch run makes at a time. Its other messages delay no other handler's. */
+  /**
+   * How many attempts of this handler one dispatch run makes at a time. Its other messages delay no other handler's. Default:
+   * as many as the run may have.
+   */
   readonly concurrency?: number;
 }
 

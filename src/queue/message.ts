@@ -15,18 +15,20 @@ export interface MessageInput {
   /**
    * Text is stored unchanged; any other value is stored as JSON. What JSON does not hold is refused: a Map, a Set, an
    * instance of a class without toJSON, NaN, Infinity, an invalid date, a BigInt, a function, a symbol, and undefined in a
-   * list. A field that is undefined is left out.
+   * list. A field that is undefined is left out. Payload and headers have at most 64 MiB together, as they are stored.
    */
   readonly payload: unknown;
   /** A UUID; generated when absent. A message with an id that was used before is a duplicate. */
   readonly messageId?: string;
+  /** Handlers get them. `traceparent` and `tracestate` of the active span are added unless a `traceparent` is given. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Handlers get it, and operators search by it. As each key: 1 to 200 characters. */
   readonly correlationId?: string;
   /** Messages with the same key are dispatched one after another (Q10). */
   readonly orderingKey?: string;
   /** A message whose key was seen before, within retention, is a duplicate and is not stored (Q3). */
   readonly dedupKey?: string;
-  /** The time until the message is due: milliseconds, or text such as '5m'. */
+  /** The time until the message is due, to 10 years: milliseconds, or text such as '5m'. Default: 0. */
   readonly delay?: DurationInput;
 }
 

@@ -5,8 +5,9 @@ import { MultiOutboxError, shownValue } from '../errors.ts';
 /** The part that outbox and inbox share: reading stored messages. */
 export interface StoredMessages {
   readonly tenantId: string;
-  /** @throws INVALID_ARGUMENT */
+  /** One message by its id; null when none has it. @throws INVALID_ARGUMENT, UNKNOWN_TENANT, or the database's error */
   get(messageId: string): Promise<MessageRecord | null>;
+  /** What the queue holds now. It reads the tenant's database. @throws UNKNOWN_TENANT, or the database's error */
   statistics(): Promise<QueueStatistics>;
 }
 

@@ -59,7 +59,7 @@ const boundedSeries = { instrumentName: 'multi_outbox.*', aggregationCardinality
 
 /**
  * Starts the export if the environment names a destination, or with `scraped`. An SDK that the host registered earlier
- * stays registered.
+ * stays registered. Without a destination the result is undefined.
  * @param serviceName used when OTEL_SERVICE_NAME is not set
  * @throws MultiOutboxError INVALID_CONFIGURATION when a variable has an invalid value; PACKAGE_MISSING
  */

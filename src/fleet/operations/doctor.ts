@@ -32,8 +32,9 @@ export interface Diagnosis {
 export interface ExamineOptions {
   /** Default: all active and paused tenants; [] for only the registry. */
   readonly tenants?: readonly string[];
-  /** How many tenants are examined at once; default 4. */
+  /** How many tenants are examined at once, 1 to 1,000; default 4. */
   readonly parallel?: number;
+  /** Called after each database, the registry first; an error of it is logged. */
   readonly onTenant?: (diagnosis: Diagnosis, done: number, of: number) => void;
 }
 

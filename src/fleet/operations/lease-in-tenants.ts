@@ -5,7 +5,7 @@ import { inParallel } from '../in-parallel.ts';
 export interface LeaseInTenantsOptions extends LeaseOptions {
   /** Tenant ids. Default: all active tenants. */
   readonly tenants?: readonly string[];
-  /** How many tenants are worked on at once; default 8. */
+  /** How many tenants are worked on at once, 1 to 1,000; default 8. */
   readonly parallel?: number;
 }
 

@@ -19,11 +19,13 @@ export interface TenantMigration {
 export interface MigrateOptions {
   /** Default: all active and paused tenants; [] for only the registry. */
   readonly tenants?: readonly string[];
+  /** True: nothing is changed, and the result has the steps that would be applied. Default: false. */
   readonly dryRun?: boolean;
-  /** Skips the tenants that are at this program's version according to the registry. */
+  /** True: skips the tenants that are at this program's version according to the registry. Default: false. */
   readonly resume?: boolean;
-  /** How many tenants are migrated at once; default 4. */
+  /** How many tenants are migrated at once, 1 to 1,000; default 4. */
   readonly parallel?: number;
+  /** Called after each database, the registry first; an error of it is logged. */
   readonly onTenant?: (migration: TenantMigration, done: number, of: number) => void;
 }
 

@@ -11,19 +11,28 @@ import { tenantIdPattern } from './tenant-id.ts';
 
 /** A tenant's definition as a user writes it: the id is required, the rest has defaults. */
 export interface TenantInput {
+  /** 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit. */
   readonly id: string;
+  /** The SQL Server: `name`, `name,port` or `name\instance`. Default: that of the app setting, or none for a file. */
   readonly server?: string;
   /**
    * Default: the id; for embedded databases the file `tenants/<id>.db`, relative to the registry's folder. A tenant
-   * with a server, or with an app setting that names one, is not embedded.
+   * with a server or an app setting is not embedded.
    */
   readonly database?: string;
+  /** Default: the managed identity. */
   readonly auth?: TenantAuth;
+  /** The database schema of the tables and procedures. Default: `messaging`. */
   readonly schema?: string;
+  /** -1,000 to 1,000; the strategy `priority` chooses the higher one first. Default: 0. */
   readonly priority?: number;
+  /** 0.001 to 1,000: the share that the strategy `weighted` gives, relative to other tenants. Default: 1. */
   readonly weight?: number;
+  /** Whole seconds, to a year, within which due messages should start: for the strategy `deadline`. Default: null, no promise. */
   readonly slaSeconds?: number | null;
+  /** Handlers see them. A name has 1 to 64 characters, a value at most 256, each on one line. Default: none. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** Values in place of the fleet's. `idleCeilingMs`: milliseconds, text such as '5m', or 'never'. Default: none. */
   readonly overrides?: Omit<TenantOverrides, 'idleCeilingMs'> & { readonly idleCeilingMs?: number | string };
 }
 

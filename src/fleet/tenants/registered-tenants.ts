@@ -11,7 +11,10 @@ import { unknownTenant } from './tenant-errors.ts';
 
 /** The administration of the registry's tenants. */
 export interface Tenants {
-  /** @throws INVALID_TENANT, TENANT_EXISTS, DATABASE_IN_USE */
+  /**
+   * Registers a tenant, active and due now; a retired one with this id comes back with the new definition. Its database still
+   * needs `migrate`. @throws INVALID_TENANT, TENANT_EXISTS, DATABASE_IN_USE
+   */
   add(tenant: TenantInput): Promise<TenantRecord>;
   /**
    * Replaces the definition. Give `expectedVersion` when the definition is made from one that was read: otherwise a change that
@@ -31,11 +34,13 @@ export interface Tenants {
   ): Promise<TenantWithOverrides>;
   /** @throws UNKNOWN_TENANT */
   get(tenantId: string): Promise<TenantRecord>;
-  /** @throws INVALID_ARGUMENT */
+  /** Sorted by id; retired ones too, unless `status` says otherwise. @throws INVALID_ARGUMENT */
   list(query?: ListTenants): Promise<TenantRecord[]>;
+  /** Stops the tenant's dispatch until an operator resumes it; its messages stay. @throws UNKNOWN_TENANT */
   pause(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
+  /** Makes a paused tenant active, and due now; `add` brings back a retired one. @throws UNKNOWN_TENANT */
   resume(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
-  /** Retires the tenant: it is no longer dispatched, and its database is not touched. */
+  /** Retires the tenant: it is no longer dispatched, and its database is not touched. @throws UNKNOWN_TENANT */
   remove(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
   /**
    * As `wake` of the multi-outbox, but an operator's act with a row in the record of acts.
