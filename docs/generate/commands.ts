@@ -1,11 +1,11 @@
 import type { Argument, Command, Option } from 'commander';
 import { createProgram } from '../../src/cli/program.ts';
 
-/** A section for every command, with its arguments and options and their meanings. */
+/** A section for every command, with what its help says of it, its arguments and its options. */
 export function commandsText(): string {
   const program = createProgram(async () => {});
   return [
-    optionsTable('Option of every command', program.options),
+    optionsTable('Option of every command', program),
     ...leaves(program).map((command) => commandText(command)),
   ].join('\n');
 }
@@ -27,16 +27,18 @@ export function commandName(command: Command): string {
 function commandText(command: Command): string {
   const usage = command.registeredArguments.map((argument) => ` ${shown(argument)}`).join('');
   const description = command.description();
+  const meanings = command.registeredArguments.flatMap((argument) => {
+    const meaning = command.createHelp().argumentDescription(argument);
+    return meaning === '' ? [] : [`- \`${shown(argument)}\`: ${meaning}`];
+  });
   return [
     `## \`${commandName(command)}${usage}\``,
     '',
     `${description.charAt(0).toUpperCase()}${description.slice(1)}.`,
     '',
-    ...command.registeredArguments
-      .filter((argument) => argument.description !== '')
-      .map((argument) => `- \`${shown(argument)}\`: ${argument.description}`),
-    ...(command.registeredArguments.some(({ description: text }) => text !== '') ? [''] : []),
-    ...(command.options.length > 0 ? [optionsTable('Option', command.options)] : []),
+    ...(meanings.length > 0 ? [...meanings, ''] : []),
+    ...(command.options.length > 0 ? [optionsTable('Option', command)] : []),
+    ...notes(command).flatMap((note) => [note, '']),
   ].join('\n');
 }
 
@@ -45,10 +47,19 @@ function shown(argument: Argument): string {
   return argument.required ? `<${name}>` : `[${name}]`;
 }
 
-function optionsTable(title: string, options: readonly Option[]): string {
-  const rows = options.map(({ flags, description, mandatory }) => {
-    const text = description.replaceAll('|', '\\|');
-    return `| \`${flags}\` | ${text}${mandatory ? ' (required)' : ''} |`;
-  });
+function optionsTable(title: string, command: Command): string {
+  const help = command.createHelp();
+  const rows = command.options.map(
+    (option: Option) => `| \`${option.flags}\` | ${help.optionDescription(option).replaceAll('|', '\\|')} |`,
+  );
   return [`| ${title} | |`, '| --- | --- |', ...rows, ''].join('\n');
+}
+
+/** What stands below the help of a command, in one line each, because the help wraps it for the terminal. */
+function notes(command: Command): string[] {
+  const written: string[] = [];
+  command.configureOutput({ writeOut: (text) => written.push(text) });
+  command.outputHelp();
+  const [, ...below] = written;
+  return below.map((text) => text.trim().replaceAll(/\s+/g, ' '));
 }

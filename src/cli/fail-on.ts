@@ -29,7 +29,7 @@ export function addFailOn(command: Command): Command {
       ).argParser(troublesArgument),
     )
     .addOption(
-      new Option('--stale-after <duration>', 'for --fail-on stale')
+      new Option('--stale-after <duration>', 'the age that --fail-on stale allows')
         .argParser(durationArgument)
         .default(defaultStaleAfterMs, '5m'),
     );

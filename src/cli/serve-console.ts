@@ -10,7 +10,7 @@ import { operatorName, type Session } from './session.ts';
 export const portArgument = wholeNumber(0, 65_535);
 
 /** The description of an option that takes rights. */
-export const allowDescription = `what the browser may do besides looking, with commas between: ${rights.slice(1).join(', ')} (default: nothing)`;
+export const allowDescription = `what the browser may do besides looking, with commas between: ${rights.slice(1).join(', ')}`;
 
 export function rightsArgument(text: string): Right[] {
   const given = text.split(',').map((word) => word.trim());

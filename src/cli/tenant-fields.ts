@@ -52,21 +52,23 @@ export const tenantFields: readonly TenantField[] = [
   {
     name: 'priority',
     value: '<number>',
-    description: 'a tenant with a higher priority is served first; -1000 to 1000',
+    description: 'with the strategy priority, the higher one is served first; -1000 to 1000 (default: 0)',
     parse: wholeNumber(-1_000, 1_000),
     place: ['priority'],
   },
   {
     name: 'weight',
     value: '<number>',
-    description: 'share relative to other tenants, with the strategy weighted (default: 1)',
+    description:
+      'with the strategy weighted, the share relative to other tenants; 0.001 to 1000 (default: 1)',
     parse: numberArgument,
     place: ['weight'],
   },
   {
     name: 'sla',
     value: '<duration>',
-    description: 'dispatch due messages within this time: 30s, 5m, or a number of seconds',
+    description:
+      'with the strategy deadline, the time within which due messages should start: 30s, 5m, or a number of seconds',
     parse: secondsArgument(31_536_000),
     place: ['slaSeconds'],
     without: 'remove the SLA',
@@ -74,7 +76,7 @@ export const tenantFields: readonly TenantField[] = [
   {
     name: 'batch-size',
     value: '<number>',
-    description: 'claim this many messages at once',
+    description: 'claim this many messages at once, up to 5000 (default: MULTI_OUTBOX_BATCH_SIZE)',
     parse: wholeNumber(1, 5_000),
     place: ['overrides', 'batchSize'],
     without: "use the fleet's batch size",
@@ -82,7 +84,7 @@ export const tenantFields: readonly TenantField[] = [
   {
     name: 'concurrency',
     value: '<number>',
-    description: 'run this many handlers at once',
+    description: 'run this many handlers at once, up to 1000 (default: MULTI_OUTBOX_CONCURRENCY)',
     parse: wholeNumber(1, 1_000),
     place: ['overrides', 'concurrency'],
     without: "use the fleet's concurrency",
@@ -90,7 +92,8 @@ export const tenantFields: readonly TenantField[] = [
   {
     name: 'idle-ceiling',
     value: '<duration>',
-    description: "run an idle tenant at least this often, or 'never'",
+    description:
+      "look at an idle tenant at least this often, or 'never' (default: MULTI_OUTBOX_IDLE_CEILING)",
     parse: durationOrNever,
     place: ['overrides', 'idleCeilingMs'],
     without: "use the fleet's idle ceiling",

@@ -68,7 +68,11 @@ export function messagesActCommand(parent: Command, act: ActName, view: MessageV
   );
   if (act === 'cancel') command.option('--reason <text>', 'why; stored with each message');
   if (act === 'reschedule')
-    command.requiredOption('--delay <duration>', 'due this long from now; 0s for now', durationArgument);
+    command.requiredOption(
+      '--delay <duration>',
+      'due this long from now; 0s for now (required)',
+      durationArgument,
+    );
   command
     .option('--yes', 'make the change')
     .action((messageIds: string[], options: ActOptions, command: Command) =>

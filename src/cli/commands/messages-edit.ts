@@ -21,7 +21,7 @@ export function messagesEditCommand(messages: Command, run: Runner): void {
     .description('replace a Ready or Dead message by one with another payload, and cancel the old one')
     .argument('<message>', 'id of the message')
     .argument('[payload]', 'the new payload as text, @FILE, or - for standard input; stored unchanged')
-    .requiredOption('--tenant <id>', 'the tenant')
+    .requiredOption('--tenant <id>', 'the tenant (required)')
     .addOption(queueOption())
     .option('--keep-payload', 'change only the headers')
     .option(

@@ -21,7 +21,7 @@ export function migrateCommand(program: Command, run: Runner): void {
   program
     .command('migrate')
     .description(
-      "bring the registry and tenant databases to this program's schema version; create missing ones",
+      "bring the registry and tenant databases to this program's schema version; create missing files",
     )
     .option('--all', 'migrate the registry and every tenant that is not retired (the default)')
     .option('--tenant <id>', 'migrate the registry and this tenant; repeatable', listArgument)

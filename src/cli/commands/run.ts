@@ -40,7 +40,7 @@ export function runCommand(program: Command, run: Runner): void {
       'serve the console at this port of 127.0.0.1 (0: a free one), and print an address that works once',
       portArgument,
     )
-    .option('--allow <rights>', `with --ui: ${allowDescription}`, rightsArgument)
+    .option('--allow <rights>', `with --ui: ${allowDescription} (default: nothing)`, rightsArgument)
     .addHelpText(
       'after',
       helpNote(

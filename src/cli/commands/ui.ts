@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Right } from '../../console/rights.ts';
 import { exitCodes } from '../errors.ts';
 import type { Runner } from '../runner.ts';
@@ -14,8 +14,12 @@ export function uiCommand(program: Command, run: Runner): void {
   program
     .command('ui')
     .description('show the fleet in the browser, on this computer only, until SIGINT or SIGTERM')
-    .option('--port <number>', 'the port on 127.0.0.1 (default: a free one)', portArgument, 0)
-    .option('--allow <rights>', allowDescription, rightsArgument, ['look'])
+    .addOption(
+      new Option('--port <number>', 'the port on 127.0.0.1').argParser(portArgument).default(0, 'a free one'),
+    )
+    .addOption(
+      new Option('--allow <rights>', allowDescription).argParser(rightsArgument).default(['look'], 'nothing'),
+    )
     .action(({ port, allow }: Options, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();

@@ -62,7 +62,7 @@ async function resultText(
   registry: string,
   terminal: Terminal,
 ): Promise<string> {
-  const program = process.env.npm_lifecycle_event === 'demo' ? 'npm run cli --' : 'multi-outbox';
+  const program = process.env.npm_lifecycle_event === 'demo' ? 'npm run --silent cli --' : 'npx multi-outbox';
   // Hides a server's URL, because it may contain a password.
   const where = isEmbedded(registry) ? `--registry ${registry}` : '--registry …';
   return [
