@@ -16,7 +16,9 @@ export async function whileRunsAreInFlight<T>(
   action: () => Promise<T>,
 ): Promise<T> {
   textOf = handlerErrorText ? errorText : errorName;
-  if (inFlight++ === 0) process.setUncaughtExceptionCaptureCallback(outlive);
+  // Counted only then, because Node throws if somebody else has set it.
+  if (inFlight === 0) process.setUncaughtExceptionCaptureCallback(outlive);
+  inFlight++;
   try {
     return await action();
   } finally {

@@ -1,7 +1,5 @@
 import { MultiOutboxError } from '../errors.ts';
-
-/** Node fires a timer at once when its delay is longer than this. */
-const longestTimerMs = 2 ** 31 - 1;
+import { timerDelayMs } from '../timer-delay.ts';
 
 export interface HeartbeatOptions {
   /** The signal's reason names the lease and the tenant. */
@@ -82,25 +80,25 @@ export class Heartbeat {
 
   #third(): number {
     const jitter = 0.8 + 0.2 * (this.#options.random ?? Math.random)();
-    return Math.min((this.#options.durationMs / 3) * jitter, longestTimerMs);
+    return timerDelayMs((this.#options.durationMs / 3) * jitter);
   }
 
   #schedule(delayMs: number): void {
     clearTimeout(this.#renewTimer);
     clearTimeout(this.#deadlineTimer);
-    this.#renewTimer = setTimeout(() => void this.#renew(), Math.max(0, Math.min(delayMs, this.remainingMs)));
+    this.#renewTimer = setTimeout(
+      () => void this.#renew(),
+      timerDelayMs(Math.min(delayMs, this.remainingMs)),
+    );
     this.#watchDeadline();
   }
 
   #watchDeadline(): void {
-    this.#deadlineTimer = setTimeout(
-      () => {
-        // Timers may fire a little early, and their longest delay is 24 days.
-        if (this.remainingMs > 0) this.#watchDeadline();
-        else this.lose('it ran out before it could be renewed');
-      },
-      Math.min(Math.max(0, this.remainingMs), longestTimerMs),
-    );
+    this.#deadlineTimer = setTimeout(() => {
+      // Timers may fire a little early, and their longest delay is 24 days.
+      if (this.remainingMs > 0) this.#watchDeadline();
+      else this.lose('it ran out before it could be renewed');
+    }, timerDelayMs(this.remainingMs));
   }
 
   async #renew(): Promise<void> {

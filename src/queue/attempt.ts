@@ -5,6 +5,7 @@ import { adopted, errorLabel, errorName, errorText, MultiOutboxError } from '../
 import { guardedSignal } from '../guarded-signal.ts';
 import { stackFrames } from '../telemetry/error-stack.ts';
 import type { AttemptFailure, AttemptTrace, RunTrace } from '../telemetry/spans.ts';
+import { timerDelayMs } from '../timer-delay.ts';
 import { AttemptContext, type ContextSetting } from './attempt-context.ts';
 import { AttemptTransaction, type TransactionAccess, type TransactionWork } from './attempt-transaction.ts';
 import type { Handler, Message } from './handler.ts';
@@ -13,9 +14,6 @@ import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
 import { textsOf } from './schema-issues.ts';
 import { TransactionPromise } from './transaction-promise.ts';
-
-/** Node fires a timer at once when its delay is longer than this. */
-const longestTimerMs = 2 ** 31 - 1;
 
 /** The settings that all attempts of one dispatch run share. */
 export interface AttemptSetting extends ContextSetting {
@@ -219,7 +217,7 @@ export class Attempt {
   }
 
   #limitTime(): void {
-    const timeoutMs = Math.min(this.handler.timeoutMs ?? this.#setting.timeoutMs, longestTimerMs);
+    const timeoutMs = timerDelayMs(this.handler.timeoutMs ?? this.#setting.timeoutMs);
     this.#timer = setTimeout(() => {
       const error = new Error(
         `The handler for topic '${this.handler.topic}' did not end within its timeout of ${exactDuration(timeoutMs)}; make it faster, or raise its timeout.`,

@@ -8,6 +8,7 @@
  * stopping: the signals of running handlers have fired, and a short grace begins.
  * leaving: the run ends without waiting for handlers that ignored their signal.
  */
+import { timerDelayMs } from '../timer-delay.ts';
 import type { StopReason } from './report.ts';
 
 export type Phase = 'claiming' | 'draining' | 'stopping' | 'leaving';
@@ -21,9 +22,6 @@ export type PhaseEvent =
 
 /** How long each phase may last, in milliseconds. */
 export type PhaseTimes = Readonly<Record<Exclude<Phase, 'leaving'>, number>>;
-
-/** Node fires a timer at once when its delay is longer than this. */
-const longestTimerMs = 2 ** 31 - 1;
 
 const following = {
   claiming: 'draining',
@@ -88,7 +86,6 @@ export class RunPhase {
   #setTimer(ms: number): void {
     clearTimeout(this.#timer);
     this.#endsAt = performance.now() + ms;
-    if (ms < Number.POSITIVE_INFINITY)
-      this.#timer = setTimeout(this.#onTimeOver, Math.max(0, Math.min(ms, longestTimerMs)));
+    if (ms < Number.POSITIVE_INFINITY) this.#timer = setTimeout(this.#onTimeOver, timerDelayMs(ms));
   }
 }

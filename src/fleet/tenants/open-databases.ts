@@ -3,6 +3,7 @@ import { toEvict } from '../../engine/eviction.ts';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { MultiOutboxError } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
+import { timerDelayMs } from '../../timer-delay.ts';
 import { assertReadable } from './tenant-errors.ts';
 
 interface Opened {
@@ -123,10 +124,10 @@ export class OpenDatabases {
 
 /**
  * Milliseconds between two searches for idle databases. A database is thereby closed late by at most a tenth of its
- * idle time. A timer cannot wait longer than 2^31 - 1 milliseconds.
+ * idle time.
  */
 function sweepMs(idleCloseMs: number): number {
-  return Math.min(Math.ceil(idleCloseMs / 10), 2 ** 31 - 1);
+  return timerDelayMs(Math.ceil(idleCloseMs / 10));
 }
 
 /** Closes a database and ignores an error: it must not fail the work that was done with the database. */

@@ -14,18 +14,6 @@ export const leaseAndLocalEquivalents: readonly Equivalent[] = [
     why: 'Counts are only compared with one another.',
   },
   {
-    file: 'src/lease/heartbeat.ts',
-    line: 'this.#renewTimer = setTimeout(() => void this.#renew(), Math.max(0, Math.min(delayMs, this.remainingMs)));',
-    mutant: '0 → 1',
-    why: 'A timer of 0 ms is one of 1 ms.',
-  },
-  {
-    file: 'src/lease/heartbeat.ts',
-    line: 'Math.min(Math.max(0, this.remainingMs), longestTimerMs),',
-    mutant: '0 → 1',
-    why: 'A timer of 0 ms is one of 1 ms.',
-  },
-  {
     file: 'src/lease/leases.ts',
     line: 'if (found === undefined || found.owner === null || found.acquisitionId === null) return null;',
     mutant: 'found === undefined || found.owner === null → (found === undefined)',

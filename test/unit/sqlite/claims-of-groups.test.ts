@@ -24,20 +24,15 @@ async function groups(rounds: readonly { readonly dueInMs?: number }[]) {
   return { queue, readBehind: () => reads.mock.calls.filter(([sql]) => /Blocked < 2/.test(sql)).length };
 }
 
-test('Q4, Q10: a full claim reads one message behind those that it takes, to know that there are more', async () => {
+test.each([
+  [50, 1, 'one message behind those that it takes, to know that there are more'],
+  [49, 0, 'no message behind those that it takes if another one is due'],
+])('Q4, Q10: a full claim of %p of 50 groups reads %p: %s', async (limit, read) => {
   const { queue, readBehind } = await groups([{}, {}]);
-  const { messages, more } = await begin(queue, 50);
-  expect(messages).toHaveLength(50);
+  const { messages, more } = await begin(queue, limit);
+  expect(messages).toHaveLength(limit);
   expect(more).toBe(true);
-  expect(readBehind()).toBe(1);
-});
-
-test('Q4, Q10: a full claim reads no message behind those that it takes if another one is due', async () => {
-  const { queue, readBehind } = await groups([{}, {}]);
-  const { messages, more } = await begin(queue, 49);
-  expect(messages).toHaveLength(49);
-  expect(more).toBe(true);
-  expect(readBehind()).toBe(0);
+  expect(readBehind()).toBe(read);
 });
 
 test('Q11: a full claim leaves no more if the messages behind those that it takes are not due', async () => {

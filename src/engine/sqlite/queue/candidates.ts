@@ -135,8 +135,8 @@ export class Candidates {
   }
 
   /**
-   * Whether a message behind a taken one may be taken. To find the earliest of them as well, which `next` returns, all would
-   * be read: with 500 keys that was a fifth of a drain's time.
+   * Whether a message behind a taken one may be taken. `next` would find the earliest of them, and read one of each ordering
+   * group for that.
    */
   get isFollowerLeft(): boolean {
     return this.#followers.some((follower) => (follower.candidate ?? this.#read(follower)) !== null);

@@ -1,5 +1,6 @@
 /** One transaction for a handler's own writes and its message's outcome (T1). */
 import { withEitherSignal } from '../../../either-signal.ts';
+import { timerDelayMs } from '../../../timer-delay.ts';
 import { unlessAborted } from '../../../unless-aborted.ts';
 import { endedByHandler, messageLost, outlastsLease } from '../../handler-transaction.ts';
 import { isTransactionOpen } from '../../native-transactions.ts';
@@ -55,7 +56,7 @@ export function transact<T>(
 
 /** Leaves a fifth of the lease's remaining time, at most 2 s, for its renewal. */
 export function mayLastMs(leaseMs: number): number {
-  return Math.min(Math.max(0, leaseMs - Math.min(leaseMs / 5, 2_000)), 2 ** 31 - 1);
+  return timerDelayMs(leaseMs - Math.min(leaseMs / 5, 2_000));
 }
 
 /** This function is synchronous, so that no other call comes between the steps. */
