@@ -75,10 +75,11 @@ describe('instances that end', () => {
         done: 30,
       });
     }
-    // Every message reached its receiver; only messages in flight at the kill came twice.
+    // Every message reached its receiver. Only those in flight at the kill came twice: the running ones, and those that were
+    // answered and not settled yet, whose places others had taken.
     const ids = receiver.received.map(({ headers }) => headers['webhook-id']);
     expect(new Set(ids).size).toBe(60);
-    expect(ids.length).toBeLessThanOrEqual(60 + 32);
+    expect(ids.length).toBeLessThanOrEqual(60 + 32 + 10);
   });
 
   test('F7: a message that arrives while a stopped instance’s queues go on is worked', async () => {
