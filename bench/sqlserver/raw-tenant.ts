@@ -16,7 +16,9 @@ interface Row {
 
 type Answer = readonly [
   [{ readonly Lease: string; readonly Fence: string; readonly AcquisitionId: string }],
-  Row[],
+  unmatched: unknown[],
+  // Absent if another run has the lease.
+  claimed?: Row[],
 ];
 
 export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void): RawTenant {
@@ -34,7 +36,7 @@ export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void):
       return (await begin(1))[0][0].Lease === 'acquired';
     },
     async drain(batch, handle) {
-      const [[header], first] = await begin(batch);
+      const [[header], , first] = await begin(batch);
       let claimed = first ?? [];
       let total = 0;
       while (claimed.length > 0) {
@@ -56,7 +58,7 @@ export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void):
           .input('MaxBytes', mssql.BigInt(), maxBytes);
         const answer = (await request.execute('messaging.Outbox_SettleAndClaim'))
           .recordsets as unknown as Answer;
-        claimed = answer[1];
+        claimed = answer[2] ?? [];
       }
       return total;
     },
