@@ -107,10 +107,13 @@ export function createOperations(access: OperationsAccess): Operations {
       };
       const registry = await access.registry();
       const { operations } = registry;
+      const record = await operations.outline(id.toLowerCase());
+      if (record === null) throw unknownOperation(call, id);
+      // An operation that this release cannot carry out stays with the process that works on it.
+      workOf(access, call, record, actor);
       const runner = randomUUID();
-      const taken = await operations.take(id.toLowerCase(), runner);
+      const taken = await operations.take(record.id, runner);
       if (taken === null) {
-        if ((await operations.get(id.toLowerCase())) === null) throw unknownOperation(call, id);
         throw new MultiOutboxError(
           'OPERATION_CANCELLED',
           `${call}: operation '${id}' was cancelled; create another one.`,

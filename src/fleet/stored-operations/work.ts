@@ -1,5 +1,5 @@
 /** What an operation does to one tenant, by what it is on. */
-import type { OperationRecord } from '../../engine/operation-store.ts';
+import type { OperationOutline, OperationRecord } from '../../engine/operation-store.ts';
 import type { QueueName, WorkQueue } from '../../engine/work-queue.ts';
 import { isMultiOutboxError } from '../../errors.ts';
 import { actOnAll } from '../messages/act-on-all.ts';
@@ -35,7 +35,12 @@ export interface Work {
 }
 
 /** @throws INVALID_ARGUMENT when this release does not know the act */
-export function workOf(access: WorkAccess, call: string, record: OperationRecord, actor: string): Work {
+export function workOf(
+  access: WorkAccess,
+  call: string,
+  record: OperationRecord | OperationOutline,
+  actor: string,
+): Work {
   const { definition } = record;
   if (definition.on === 'tenants')
     return onTenants(access, call, record.id, definition.act as TenantsActDefinition, actor);
@@ -93,7 +98,10 @@ function onTenants(
 }
 
 /** Milliseconds since the count began. The registry's clock tells how long ago it was when this process took the operation. */
-function sinceCount({ createdUtc, updatedUtc }: OperationRecord, countingMs: number): () => number {
+function sinceCount(
+  { createdUtc, updatedUtc }: Pick<OperationRecord, 'createdUtc' | 'updatedUtc'>,
+  countingMs: number,
+): () => number {
   const takenAt = performance.now();
   const before = Math.max(0, updatedUtc.getTime() - createdUtc.getTime()) + countingMs;
   return () => before + performance.now() - takenAt;

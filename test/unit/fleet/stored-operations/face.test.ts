@@ -1,5 +1,6 @@
 /** S3: the part `operations` of the library's interface: what it checks, asks, changes and records. */
 import { randomUUID } from 'node:crypto';
+import type { OperationDefinition } from '../../../../src/engine/operation-store.ts';
 import type { Operations } from '../../../../src/fleet/stored-operations/index.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { operatorScene } from '../../../support/operator-scene.ts';
@@ -226,6 +227,36 @@ describe('operations on messages (S3)', () => {
     const taken = await resumed((id) => registry.operations.take(id, randomUUID()));
     expect(taken).toMatchObject({ state: 'running', takenOver: true });
   });
+
+  test.each<[string, OperationDefinition]>([
+    [
+      'an act on messages',
+      {
+        on: 'messages',
+        act: { act: 'sell' },
+        queue: 'outbox',
+        filter: {},
+        countedAtLeast: false,
+        countingMs: 0,
+      },
+    ],
+    ['an act on tenants', { on: 'tenants', act: { act: 'sell' } }],
+  ])(
+    'S3: with %s that this release does not know, it stays with the process that works on it',
+    async (_, definition) => {
+      const { operations, registry } = await scene('acme');
+      const [id, newer] = [randomUUID(), randomUUID()];
+      const progress = { changed: 0, tenantsDone: 0, lastTenant: null, failures: [] };
+      const targets = { tenants: ['acme'], uncounted: [] };
+      await registry.operations.create({ id, actor: 'ada', definition, targets, counted: 0, progress });
+      await registry.operations.take(id, newer);
+      await expect(operations.resume(id)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      const isDone = { isDone: true, areFailuresStored: true };
+      expect(await registry.operations.progress(id, newer, progress, isDone)).toMatchObject({
+        state: 'done',
+      });
+    },
+  );
 
   test('S3, D8: tenants that could not be counted are kept by id', async () => {
     const { operations, registry } = await scene('acme');
