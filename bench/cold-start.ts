@@ -93,7 +93,13 @@ async function coldStartOf(
 ): Promise<Cost> {
   const words = [path.join(scripts, 'instance.mjs'), folder, what, JSON.stringify({ tenantId })];
   const { stdout } = await promisify(execFile)(process.execPath, words, {
-    env: { ...process.env, MULTI_OUTBOX_REGISTRY: registry, MULTI_OUTBOX_MAIL_FOLDER: folder },
+    env: {
+      ...process.env,
+      // The host's settings are those of host.json in this folder.
+      AzureWebJobsScriptRoot: path.join(import.meta.dirname, '..'),
+      MULTI_OUTBOX_REGISTRY: registry,
+      MULTI_OUTBOX_MAIL_FOLDER: folder,
+    },
     timeout: 60_000,
   });
   return JSON.parse(stdout.slice(stdout.lastIndexOf('{')));

@@ -206,11 +206,11 @@ export function registryReportSuite(scene: Scene): void {
     test('S1: at most 20 failing topics are kept, those that failed last, each error in 300 characters', async () => {
       const registry = await planned();
       const many = Array.from({ length: 15 }, (_, index) =>
-        failure(`topic ${index}`, { lastMs: 1_000 * index, sinceMs: anHour, error: 'x'.repeat(4_000) }),
+        failure(`topic ${index}`, { lastMs: 1_000 * index + 1, sinceMs: anHour, error: 'x'.repeat(4_000) }),
       );
       await report(registry, 'a', { failing: many });
       await report(registry, 'a', {
-        failing: many.map((each) => ({ ...each, queue: 'inbox', topic: each.topic })),
+        failing: many.map((each) => ({ ...each, queue: 'inbox', lastMs: each.lastMs - 1 })),
       });
       const kept = await failingOf(registry);
       expect(kept).toHaveLength(20);

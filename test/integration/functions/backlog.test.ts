@@ -62,7 +62,7 @@ test('D5, D8: 20,000 messages take several invocations, and others are dispatche
   expect(dispatched().length).toBe(backlog + 1 + 8);
   expect(new Set(dispatched()).size).toBe(backlog + 1 + 8);
   expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 0, claimed: 0, dead: 0 });
-  expect(runs().length).toBeGreaterThan(2);
+  expect(runs().length).toBeGreaterThan(1);
   // The runs came one after another: each requested the next one.
   const continuations = instance
     .of('dispatch')
