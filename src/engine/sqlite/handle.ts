@@ -89,6 +89,8 @@ export class DatabaseHandle {
     if (!this.#isUnsynced && this.#syncing === undefined) return;
     // Whoever uses what was written goes first. A durable write of theirs makes this one durable, too.
     await immediate();
+    // One fsync at a time: all that is written meanwhile shares the next one.
+    if (this.#isUnsynced) await this.#syncing?.catch(() => {});
     if (this.#isUnsynced) {
       this.#isUnsynced = false;
       const syncing = this.file

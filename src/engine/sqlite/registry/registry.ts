@@ -104,11 +104,18 @@ export class SqliteRegistry implements Registry {
     return this.#handle.write((connection, now) => commitPlan(connection, plan, now));
   }
 
-  report(report: TenantReport): Promise<Reported> {
+  /**
+   * It need not wait for the disk: without its report, which a power cut may take away, a tenant is planned again after the
+   * redispatch time (D7). Reports of the runs of one moment reach the disk together.
+   */
+  async report(report: TenantReport): Promise<Reported> {
     const calledAt = performance.now();
-    return this.#handle.write((connection, now) =>
-      recordReport(connection, report, now, performance.now() - calledAt),
+    const reported = await this.#handle.write(
+      (connection, now) => recordReport(connection, report, now, performance.now() - calledAt),
+      { durable: false },
     );
+    ignoreRejection(this.#handle.makeDurable());
+    return reported;
   }
 
   postpone(tenantId: string, holdMs: number, version?: number): Promise<void> {

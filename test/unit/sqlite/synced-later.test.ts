@@ -1,9 +1,22 @@
+/** What is written to the registry without an fsync, and brought to the disk without blocking the event loop. */
 import fs from 'node:fs/promises';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { createSqliteEngine } from '../../../src/engine/sqlite/index.ts';
+import type { TenantReport } from '../../../src/engine/tenant-report.ts';
 import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { until } from '../../support/until.ts';
 
 const place = new SqlitePlace();
+const { open } = fs;
+const idle: TenantReport = {
+  tenantId: 'acme',
+  outcome: 'idle',
+  counts: { done: 0, retried: 0, dead: 0, released: 0, parked: 0, lost: 0, recovered: 0 },
+  durationMs: 1,
+  backlog: false,
+  schedule: { nextDueInMs: 60_000, mode: 'set', idleStreak: 1, failureStreak: 0 },
+};
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -24,6 +37,41 @@ test('F7: a wake is brought to the disk without blocking the event loop; one tha
   const again = await registry.wake(['acme']);
   await Promise.all([first.durable, again.durable]);
   expect(synced()).toEqual([place.file('registry.db-wal')]);
+  await engine.close();
+});
+
+test('D7: reports wait for no fsync; those of one moment share one, and those of its duration the next one', async () => {
+  const { engine, registry, synced } = await registryThat('full');
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
+  jest.spyOn(fs, 'open').mockImplementationOnce(async (...given) => {
+    await begun;
+    return open(...given);
+  });
+  await Promise.all([registry.report(idle), registry.report(idle)]);
+  expect(synced()).toEqual([]);
+  await until('the first fsync is under way', () => synced().length === 1);
+  await registry.report(idle);
+  await immediate();
+  await registry.report(idle);
+  const { durable } = await registry.wake(['acme']);
+  await immediate();
+  expect(synced()).toHaveLength(1);
+  begin();
+  await durable;
+  expect(synced()).toHaveLength(2);
+  await engine.close();
+});
+
+test('D7: a report succeeds although its fsync fails; the next one repeats it', async () => {
+  const { engine, registry, synced } = await registryThat('full');
+  jest.spyOn(fs, 'open').mockRejectedValueOnce(Object.assign(new Error('disk'), { code: 'EIO' }));
+  expect(await registry.report(idle)).toMatchObject({ chosen: false });
+  await until('the fsync has failed', () => synced().length === 1);
+  await (await registry.wake(['acme'])).durable;
+  expect(synced()).toHaveLength(2);
   await engine.close();
 });
 
