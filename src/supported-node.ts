@@ -12,7 +12,7 @@ export function unsupportedNode(version: string = process.versions.node): string
   return `multi-outbox needs Node ${lowest(range)} or newer (${range}), but this is Node v${version}; install a newer Node and try again.`;
 }
 
-/** Understands the forms that `engines` uses: '^22.18.0' (22.18.0 or newer, but below 23), '>=24.3.0', and '||' between. */
+/** Understands the forms that `engines` uses: '^22.18.0' (22.18.0 or newer, but below 23), '>=24.5.0', and '||' between. */
 function isInRange(version: string, range: string): boolean {
   const is = numbers(version);
   return range.split('||').some((alternative) => {

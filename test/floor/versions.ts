@@ -7,7 +7,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 const root = path.join(import.meta.dirname, '../..');
 const isWindows = process.platform === 'win32';
 
-/** The versions that `engines` begins at, such as 22.18.0 and 24.3.0. */
+/** The versions that `engines` begins at, such as 22.18.0 and 24.5.0. */
 export const floors: readonly string[] = packageJson.engines.node.match(/\d+\.\d+\.\d+/g) ?? [];
 
 /**

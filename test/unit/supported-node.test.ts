@@ -12,13 +12,15 @@ test.each([
   ['22.18.0', true],
   ['22.18.1', true],
   ['22.100.0', true],
-  ['24.3.0', true],
+  ['24.5.0', true],
   ['26.10.0', true],
   ['27.0.0-nightly20261001abc', true],
   ['22.17.1', false],
   ['22.9.0', false],
   // Node 23 ended before node:sqlite had the functions that the engine calls.
   ['23.11.1', false],
+  // An `await using` of the user's own program may be forgotten.
+  ['24.4.1', false],
   // An import that begins while another is under way may not end.
   ['24.2.0', false],
   ['20.20.2', false],
