@@ -72,8 +72,8 @@ export class OpenDatabases {
     const opened = this.#open.get(tenantId);
     if (opened === undefined) return;
     this.#open.delete(tenantId);
-    opened.retired.abort();
-    if (opened.uses === 0) await closeQuietly(opened.database);
+    if (opened.uses > 0) opened.retired.abort();
+    else await closeQuietly(opened.database);
   }
 
   async close(): Promise<void> {
