@@ -162,8 +162,8 @@ describe.each([
     ['a\tb', {}, /name must be/],
     ['a\u007fb', {}, /name must be/],
     ['a\ud800b', {}, /name must be/],
-    [7 as never, {}, /name must be/],
-    ['report', { owner: ' ' }, /owner must be/],
+    [7 as never, {}, /^The lease 7 cannot be taken: its name must be/],
+    ['report', { owner: ' ' }, /^The lease 'report' cannot be taken: its owner must be/],
     ['report', { owner: ['host-1'] as never }, /owner must be/],
     ['report', { owner: 'x'.repeat(201) }, /owner must be/],
     ['report', { context: ['text'] as never }, /context must be/],
@@ -214,6 +214,7 @@ describe.each([
       expect(await other.list({ name })).toEqual([]);
       expect(await other.release(name)).toBeNull();
     }
+    expect(await other.list({ name: long })).toMatchObject([{ name: long }]);
     for (const lease of held) expect(await lease.release()).toBe(true);
   });
 

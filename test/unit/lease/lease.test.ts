@@ -57,6 +57,17 @@ const lost = (why: string) => ({
   message: `The lease 'report' is lost: ${why}; stop the work it protected and take the lease again.`,
 });
 
+test.each(['renew', 'release'] as const)('L5: %s refuses an option that it does not have', async (call) => {
+  const { lease, ...calls } = held();
+  const refused = lease[call](...([{ durationMs: 1 }] as never[]));
+  await expect(refused).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringMatching(new RegExp(`^${call} takes no further argument`)),
+  });
+  expect(calls[call]).not.toHaveBeenCalled();
+  await lease.release();
+});
+
 describe('renewing by hand (L5)', () => {
   test('L4: it postpones the heartbeat’s next renewal, and restarts the lease’s time', async () => {
     const { lease, renew } = held();
