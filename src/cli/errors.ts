@@ -1,4 +1,5 @@
 import { errorText, isError, isMultiOutboxError, propertyOf } from '../errors.ts';
+import { asCalled } from './as-called.ts';
 import { escapedLine } from './output/text.ts';
 
 /** Exit codes of the program: 0 done, 1 failed, 2 wrong usage, 3 done, and found what --fail-on names. */
@@ -66,7 +67,7 @@ export function reportError(error: unknown, options: { json: boolean; verbose: b
   const stack = options.verbose ? stackOf(error) : undefined;
   const text = options.json
     ? JSON.stringify({ error: { code, message, ...(stack === undefined ? {} : { stack }) } })
-    : `error: ${message}${stack === undefined ? '' : `\n${stack}`}`;
+    : `error: ${asCalled(message)}${stack === undefined ? '' : `\n${stack}`}`;
   process.stderr.write(`${text}\n`);
   return exitCode;
 }

@@ -13,6 +13,7 @@ import {
 } from '../settings.ts';
 import type { TelemetryExport } from '../telemetry/export.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
+import { asCalled } from './as-called.ts';
 import type { Colors } from './output/colors.ts';
 import { jsonLine } from './output/json.ts';
 import { createLogger, type LogLevel, withoutRunLines } from './output/logger.ts';
@@ -115,7 +116,7 @@ export class Session {
       process.stdout.write(jsonLine(value));
       return;
     }
-    const text = await human();
+    const text = asCalled(await human());
     // Nothing is known yet: an error follows.
     if (text === '') return;
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);

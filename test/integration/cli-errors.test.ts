@@ -42,6 +42,15 @@ test.each([
   });
 });
 
+test('what npx has started names commands that can be pasted there, in results and errors', async () => {
+  const env = { npm_command: 'exec' };
+  const untouched = await folder.cli(['wake', 'acme'], { env });
+  expect(untouched.stderr).toContain("with 'npx multi-outbox migrate --registry-only'");
+  await folder.cli(['migrate', '--registry-only']);
+  expect((await folder.cli(['status'], { env })).stdout).toContain("with 'npx multi-outbox tenants add ID'");
+  expect((await folder.cli(['status'])).stdout).toContain("with 'multi-outbox tenants add ID'");
+});
+
 test.each([
   [['status', '--registr', 'x'], '--registry <url>'],
   [['migrate', '--registry'], '--registry-only'],
