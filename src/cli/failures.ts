@@ -1,3 +1,4 @@
+import { asCalled } from './as-called.ts';
 import { FailedError } from './errors.ts';
 import { counted, number } from './output/text.ts';
 
@@ -50,4 +51,4 @@ export function whereRead({ selected, read, failed }: Reach): string {
 }
 
 /** For a command on all tenants of a fleet that has none. */
-export const noTenants = "There are no tenants yet; add one with 'multi-outbox tenants add ID'.";
+export const noTenants = asCalled("There are no tenants yet; add one with 'multi-outbox tenants add ID'.");

@@ -13,7 +13,6 @@ import {
 } from '../settings.ts';
 import type { TelemetryExport } from '../telemetry/export.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
-import { asCalled } from './as-called.ts';
 import type { Colors } from './output/colors.ts';
 import { jsonLine } from './output/json.ts';
 import { createLogger, type LogLevel, withoutRunLines } from './output/logger.ts';
@@ -116,7 +115,7 @@ export class Session {
       process.stdout.write(jsonLine(value));
       return;
     }
-    const text = asCalled(await human());
+    const text = await human();
     // Nothing is known yet: an error follows.
     if (text === '') return;
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);

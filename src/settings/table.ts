@@ -263,7 +263,7 @@ export const groups = {
       'SQLITE_SYNCHRONOUS',
       v.picklist(['full', 'normal'], "must be 'full' or 'normal'"),
       'full',
-      "With 'full' every commit survives a power cut; 'normal' is faster and may lose the last commits.",
+      "With 'full' a power cut takes nothing away that a call has stored, but for runs' reports of the last moment; 'normal' is faster and may lose the last commits.",
     ),
     busyTimeoutMs: setting(
       'SQLITE_BUSY_TIMEOUT',

@@ -67,6 +67,11 @@ export class Connection {
     return Number(this.prepare(sql).run(...values).changes);
   }
 
+  /** How many rows this connection has changed. */
+  changes(): number {
+    return this.getTuple<[changes: number]>('SELECT total_changes()')![0];
+  }
+
   now(): number {
     return this.getTuple<[now: number]>(selectNow)![0];
   }

@@ -43,9 +43,11 @@ export class DatabaseHandle {
   readonly schema: Schema;
   readonly #busyTimeoutMs: number;
   #closed = false;
-  /** Whether something was written without an fsync since the last fsync. */
-  #isUnsynced = false;
-  #syncing: Promise<void> | undefined;
+  /** How many writes without an fsync there were, and which of them is the last that is on the disk. */
+  #unsyncedWrites = 0;
+  #durableWrites = 0;
+  /** The fsync that is under way, and the last write that it covers. */
+  #sync: { readonly upTo: number; readonly done: Promise<void> } | undefined;
 
   constructor(
     file: DatabaseFile,
@@ -84,47 +86,64 @@ export class DatabaseHandle {
     return this.attempt(() => look(this.#verified()) ?? this.#written(work, options));
   }
 
-  /** Resolves once what was written without an fsync is on the disk. It does not block the event loop meanwhile. */
+  /**
+   * Resolves once what was written without an fsync is on the disk, and fails if the fsync of it does. It does not block the
+   * event loop meanwhile.
+   */
   async makeDurable(): Promise<void> {
-    if (!this.#isUnsynced && this.#syncing === undefined) return;
+    const last = this.#unsyncedWrites;
+    if (last <= this.#durableWrites) return;
     // Whoever uses what was written goes first. A durable write of theirs makes this one durable, too.
     await immediate();
-    // One fsync at a time: all that is written meanwhile shares the next one.
-    if (this.#isUnsynced) await this.#syncing?.catch(() => {});
-    if (this.#isUnsynced) {
-      this.#isUnsynced = false;
-      const syncing = this.file
-        .sync()
-        .catch((error) => {
-          this.#isUnsynced = true;
-          throw this.explain(error);
-        })
-        .finally(() => {
-          if (this.#syncing === syncing) this.#syncing = undefined;
-        });
-      this.#syncing = syncing;
+    while (last > this.#durableWrites) {
+      // One fsync at a time: all that is written meanwhile shares the next one.
+      const { upTo, done } = this.#sync ?? this.#startSync();
+      if (upTo >= last) await done;
+      else await done.catch(() => {});
     }
-    await this.#syncing;
+  }
+
+  #startSync() {
+    const upTo = this.#unsyncedWrites;
+    const done = this.file
+      .sync()
+      .then(
+        () => {
+          this.#durableWrites = Math.max(this.#durableWrites, upTo);
+        },
+        (error) => {
+          throw this.explain(error);
+        },
+      )
+      .finally(() => {
+        this.#sync = undefined;
+      });
+    this.#sync = { upTo, done };
+    return this.#sync;
   }
 
   #written<T>(work: (connection: Connection, now: number) => T, options: WriteOptions = {}): T {
     const connection = this.#verified();
     const inTransaction = () => connection.transaction('write', () => work(connection, connection.now()));
-    if (options.durable !== false || this.file.synchronous === 'normal') {
-      const result = inTransaction();
-      // Its fsync was of the whole WAL.
-      this.#isUnsynced = false;
-      this.#syncing = undefined;
-      return result;
-    }
+    if (this.file.synchronous === 'normal') return inTransaction();
+    if (options.durable !== false) return this.#writtenDurably(connection, inTransaction);
     connection.database.exec('PRAGMA synchronous = NORMAL');
     try {
       const result = inTransaction();
-      this.#isUnsynced = true;
+      this.#unsyncedWrites++;
       return result;
     } finally {
       connection.database.exec('PRAGMA synchronous = FULL');
     }
+  }
+
+  /** Its fsync is of the whole WAL. SQLite makes none for a transaction that changes nothing. */
+  #writtenDurably<T>(connection: Connection, inTransaction: () => T): T {
+    if (this.#unsyncedWrites === this.#durableWrites) return inTransaction();
+    const before = connection.changes();
+    const result = inTransaction();
+    if (connection.changes() > before) this.#durableWrites = this.#unsyncedWrites;
+    return result;
   }
 
   /**

@@ -34,8 +34,8 @@ export interface SqliteEngineOptions {
    */
   readonly folder?: string;
   /**
-   * `full` (the default): every commit survives a power cut. `normal` is faster: a power cut may undo the last commits,
-   * but a crash of the process does not.
+   * `full` (the default): what a call has stored survives a power cut, but for reports, plans that find nothing due, and minutes
+   * of the history. `normal` is faster: a power cut may undo the last commits, but a crash of the process does not.
    */
   readonly synchronous?: Synchronous;
   /**

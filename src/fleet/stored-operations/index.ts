@@ -50,7 +50,8 @@ export interface Operations {
    * tried, the signal fires, another process resumes it, or it is cancelled. A tenant's failure does not stop the others;
    * the registry's does, and the operation can be resumed. A message that dies meanwhile is left alone; a Ready one that
    * comes to match meanwhile may be changed too. A tenant that is already what the act would make of it is left alone.
-   * @throws OPERATION_NOT_FOUND, OPERATION_CANCELLED, or the registry's error
+   * @throws OPERATION_NOT_FOUND, OPERATION_CANCELLED, INVALID_ARGUMENT for an act that this release does not know, or the
+   * registry's error
    */
   resume(id: string, options?: ResumeOptions): Promise<ResumedOperation>;
   /** Ends an operation: the process that works on it stops after its batch. What it changed stays. @throws as `resume` */
@@ -109,16 +110,12 @@ export function createOperations(access: OperationsAccess): Operations {
       const { operations } = registry;
       const record = await operations.outline(id.toLowerCase());
       if (record === null) throw unknownOperation(call, id);
+      if (record.state === 'cancelled') throw cancelledOperation(call, id);
       // An operation that this release cannot carry out stays with the process that works on it.
       workOf(access, call, record, actor);
       const runner = randomUUID();
       const taken = await operations.take(record.id, runner);
-      if (taken === null) {
-        throw new MultiOutboxError(
-          'OPERATION_CANCELLED',
-          `${call}: operation '${id}' was cancelled; create another one.`,
-        );
-      }
+      if (taken === null) throw cancelledOperation(call, id);
       const run = new OperationRun(operations, taken, runner, workOf(access, call, taken, actor), {
         onProgress: (record) => watch.onProgress(operationOf(record)),
         onTenant: watch.onTenant,
@@ -192,6 +189,13 @@ function aboutOf({ definition }: OperationRecord) {
   if (definition.on === 'tenants') return { queue: null, selection: { act } };
   const filter = withoutPayloadText(definition.filter as object);
   return { queue: definition.queue, selection: { act, filter } };
+}
+
+function cancelledOperation(call: string, id: string): MultiOutboxError {
+  return new MultiOutboxError(
+    'OPERATION_CANCELLED',
+    `${call}: operation '${id}' was cancelled; create another one.`,
+  );
 }
 
 export function unknownOperation(call: string, id: string): MultiOutboxError {

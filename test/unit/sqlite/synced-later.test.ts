@@ -40,38 +40,91 @@ test('F7: a wake is brought to the disk without blocking the event loop; one tha
   await engine.close();
 });
 
-test('D7: reports wait for no fsync; those of one moment share one, and those of its duration the next one', async () => {
-  const { engine, registry, synced } = await registryThat('full');
-  let begin = () => {};
-  const begun = new Promise<void>((resolve) => {
-    begin = resolve;
-  });
+/** The next fsync begins, and waits until it is told to go on, or to fail. */
+function heldSync() {
+  const gate = Promise.withResolvers<void>();
   jest.spyOn(fs, 'open').mockImplementationOnce(async (...given) => {
-    await begun;
+    await gate.promise;
     return open(...given);
   });
+  const fail = () => gate.reject(Object.assign(new Error('disk'), { code: 'EIO' }));
+  return { goOn: gate.resolve, fail };
+}
+
+/** Lets an fsync begin that something waits for. */
+async function turns() {
+  for (let turn = 0; turn < 3; turn++) await immediate();
+}
+
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = () => {
+    settled = true;
+  };
+  promise.then(settle, settle);
+  await turns();
+  return settled;
+}
+
+test('D7: reports wait for no fsync; those of one moment share one, and those of its duration the next one', async () => {
+  const { engine, registry, synced } = await registryThat('full');
+  const first = heldSync();
   await Promise.all([registry.report(idle), registry.report(idle)]);
   expect(synced()).toEqual([]);
   await until('the first fsync is under way', () => synced().length === 1);
+  const second = heldSync();
   await registry.report(idle);
-  await immediate();
+  await turns();
   await registry.report(idle);
   const { durable } = await registry.wake(['acme']);
-  await immediate();
+  await turns();
   expect(synced()).toHaveLength(1);
-  begin();
+  first.goOn();
+  await until('the second fsync is under way', () => synced().length === 2);
+  expect(await isSettled(durable)).toBe(false);
+  second.goOn();
   await durable;
   expect(synced()).toHaveLength(2);
   await engine.close();
 });
 
-test('D7: a report succeeds although its fsync fails; the next one repeats it', async () => {
+test('D7, F7: a report succeeds although its fsync fails; a wake that writes nothing, because of that report, repeats it', async () => {
   const { engine, registry, synced } = await registryThat('full');
-  jest.spyOn(fs, 'open').mockRejectedValueOnce(Object.assign(new Error('disk'), { code: 'EIO' }));
-  expect(await registry.report(idle)).toMatchObject({ chosen: false });
-  await until('the fsync has failed', () => synced().length === 1);
   await (await registry.wake(['acme'])).durable;
-  expect(synced()).toHaveLength(2);
+  const held = heldSync();
+  const due = { ...idle.schedule, nextDueInMs: 0 };
+  expect(await registry.report({ ...idle, schedule: due })).toMatchObject({ chosen: false });
+  await until('its fsync is under way', () => synced().length === 2);
+  held.fail();
+  await turns();
+  await (await registry.wake(['acme'])).durable;
+  expect(synced()).toHaveLength(3);
+  await engine.close();
+});
+
+test('F7: a wake fails with the fsync that it is part of, whatever is written meanwhile', async () => {
+  const { engine, registry, synced } = await registryThat('full');
+  const held = heldSync();
+  const { durable } = await registry.wake(['acme']);
+  await until('its fsync is under way', () => synced().length === 1);
+  await registry.report(idle);
+  held.fail();
+  await expect(durable).rejects.toThrow('disk');
+  await until('the report has one of its own', () => synced().length === 2);
+  await engine.close();
+});
+
+test('F7: a wake relies on a durable write only if that has changed something, because SQLite syncs nothing else', async () => {
+  const { engine, registry, synced } = await registryThat('full');
+  const first = await registry.wake(['acme']);
+  await registry.postpone('nobody', 1_000);
+  await first.durable;
+  expect(synced()).toHaveLength(1);
+  await registry.add(tenantDefinition({ id: 'birch' }), 'key of birch');
+  const second = await registry.wake(['birch']);
+  await registry.postpone('acme', 1_000);
+  await second.durable;
+  expect(synced()).toHaveLength(1);
   await engine.close();
 });
 

@@ -105,8 +105,9 @@ export class SqliteRegistry implements Registry {
   }
 
   /**
-   * It need not wait for the disk: without its report, which a power cut may take away, a tenant is planned again after the
-   * redispatch time (D7). Reports of the runs of one moment reach the disk together.
+   * It need not wait for the disk. When a power cut takes the report away, a tenant that a plan or a wake chose is planned
+   * again after the redispatch time, as without a report (D7). Reports of the runs of one moment reach the disk together; if
+   * that fails, the next report or wake tries again.
    */
   async report(report: TenantReport): Promise<Reported> {
     const calledAt = performance.now();
