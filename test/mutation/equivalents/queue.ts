@@ -104,12 +104,6 @@ export const queueEquivalents: readonly Equivalent[] = [
     why: 'No number reaches undefined, nor infinity.',
   },
   {
-    file: 'src/queue/begin-call.ts',
-    line: 'const mayGoOn =',
-    mutant: '< → <=',
-    why: 'After exactly this time the run then removes Done messages once more.',
-  },
-  {
     file: 'src/queue/failures.ts',
     line: "if (outcome.kind === 'dead') this.#dies(message, attempt, outcome.error);",
     mutant: "outcome.kind === 'dead' → true",
