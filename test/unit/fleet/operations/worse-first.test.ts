@@ -41,7 +41,7 @@ const inOrder = [
   tenant('x', { failingTopics: [topic, topic] }),
   tenant('a', { failingTopics: [topic], ...dead(9) }),
   tenant('k', dead(5)),
-  tenant('b', { ...dead(3), failureStreak: 9 }, 'paused'),
+  tenant('b', { ...dead(3), failureStreak: 9, failingTopics: [topic] }, 'paused'),
   tenant('z', { ...dead(1), backlog: true }),
   tenant('d', { parkedTopics: ['one', 'two'] }),
   tenant('y', { parkedTopics: ['one'], backlog: true }),
