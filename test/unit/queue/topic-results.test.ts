@@ -21,3 +21,19 @@ test('S1: a topic of the application is another than that of a source', () => {
     { topic: 'paid', source: '' },
   ]);
 });
+
+test('S1: a failing topic has its number of failures since its last success, and its last failure', () => {
+  const results = new TopicResults();
+  const paid = { topic: 'paid', source: null };
+  results.failed(paid, '1', 'first');
+  expect(results.failing).toMatchObject([
+    { ...paid, failures: 1, isNew: false, messageId: '1', error: 'first' },
+  ]);
+  results.succeeded('paid', null);
+  expect(results.failing).toEqual([]);
+  results.failed(paid, '2', 'second');
+  results.failed(paid, '3', 'third');
+  expect(results.failing).toMatchObject([
+    { ...paid, failures: 2, isNew: true, messageId: '3', error: 'third' },
+  ]);
+});
