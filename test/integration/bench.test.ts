@@ -167,7 +167,7 @@ describeBench('a quick run of all benchmarks', () => {
   });
 
   test('F4: a tenant is flooded under each strategy', () => {
-    expect(countsOf('flood')).toEqual(Object.keys(strategies).map(() => ({ tenants: 4, flood: 3_000 })));
+    expect(countsOf('flood')).toEqual(Object.keys(strategies).map(() => ({ tenants: 4, flood: 10_000 })));
   });
 
   test('memory is sampled all along the drain', () => {
