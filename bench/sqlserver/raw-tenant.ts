@@ -1,4 +1,5 @@
 /** The raw loop on a tenant's database: plain mssql, calling the same procedures as the engine. */
+import { randomUUID } from 'node:crypto';
 import mssql from 'mssql';
 import type { RawMessage, RawTenant } from '../place.ts';
 import { minimalStep } from './minimal-step.ts';
@@ -23,12 +24,19 @@ type Answer = readonly [
 
 export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void): RawTenant {
   let open: mssql.Transaction | undefined;
+  let lastCallId: string | null = null;
+  /** An id for the next call. */
+  const newCallId = () => {
+    lastCallId = randomUUID();
+    return lastCallId;
+  };
   const begin = async (batch: number) => {
     const request = new mssql.Request(pool)
       .input('Owner', mssql.NVarChar(200), owner)
       .input('LeaseMs', mssql.BigInt(), leaseMs)
       .input('Limit', mssql.Int(), batch)
-      .input('MaxBytes', mssql.BigInt(), maxBytes);
+      .input('MaxBytes', mssql.BigInt(), maxBytes)
+      .input('CallId', mssql.UniqueIdentifier(), newCallId());
     return (await request.execute('messaging.Outbox_Begin')).recordsets as unknown as Answer;
   };
   return {
@@ -55,7 +63,10 @@ export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void):
           .input('LeaseMs', mssql.BigInt(), leaseMs)
           .input('Outcomes', mssql.NVarChar(mssql.MAX), JSON.stringify(outcomes))
           .input('Limit', mssql.Int(), batch)
-          .input('MaxBytes', mssql.BigInt(), maxBytes);
+          .input('MaxBytes', mssql.BigInt(), maxBytes)
+          .input('LastCallId', mssql.UniqueIdentifier(), claimed.length === batch ? lastCallId : null)
+          .input('Count', mssql.Int(), claimed.length)
+          .input('CallId', mssql.UniqueIdentifier(), newCallId());
         const answer = (await request.execute('messaging.Outbox_SettleAndClaim'))
           .recordsets as unknown as Answer;
         claimed = answer[2] ?? [];

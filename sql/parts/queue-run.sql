@@ -110,7 +110,10 @@ GO
 -- claims the next batch (@Solo 1: no other message of the run is in flight; @Together: the call may claim this many
 -- recovered messages together, if each has been started only once, Q7; @Rooms and @ThrottledAfter: see Begin); or 'renew-lease' or
 -- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages. Pass null at
--- least once a second; see queue-settle-and-claim.sql. First row: Lease is 'renewed', 'released' or 'lost'; then the
+-- least once a second; see queue-settle-and-claim.sql. @LastCallId and @Count may
+-- make a call faster that settles as Done all messages in flight, none of them with an ordering key or recovered, and
+-- that finds a full batch: the @CallId of the last call, and how many messages these are; @Outcomes has them all the same.
+-- First row: Lease is 'renewed', 'released' or 'lost'; then the
 -- sequences whose outcome matched no message; then the claimed messages; then, with 'released', the counts, as Begin returns them.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleAndClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim] AS RETURN 0');
 GO
@@ -134,7 +137,9 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]
   @FromUtc datetime2(3) = NULL,
   @Rooms nvarchar(max) = NULL,
   @Together int = 1,
-  @ThrottledAfter nvarchar(max) = NULL
+  @ThrottledAfter nvarchar(max) = NULL,
+  @LastCallId uniqueidentifier = NULL,
+  @Count int = 0
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -144,6 +149,14 @@ IF COALESCE(@Together, 0) < 1 THROW 51027, N'@Together must be 1 or more.', 1;
 :r parts/queue-run-limits.sql
 IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR @Then NOT IN (N'claim', N'renew-lease', N'release-lease')
   THROW 51005, N'@OnDead must be block or continue, and @Then must be claim, renew-lease or release-lease.', 1;
+IF @LastCallId IS NOT NULL AND @Again = 0 AND @Then = N'claim' AND @Errors IS NULL AND @Rooms IS NULL
+BEGIN
+  DECLARE @Answered bit;
+  EXEC [$(Schema)].[$(Queue)_SettleDone] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Count = @Count,
+    @LastCallId = @LastCallId, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs, @PurgeLimit = @PurgeLimit, @CallId = @CallId, @FromUtc = @FromUtc,
+    @Answered = @Answered OUTPUT;
+  IF @Answered = 1 RETURN;
+END;
 EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Context = NULL, @Outcomes = @Outcomes,
   @Errors = @Errors, @OnDead = @OnDead, @Then = @Then, @Solo = @Solo, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
   @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = @InFlight, @FromUtc = @FromUtc,

@@ -20,6 +20,7 @@ GO
 IF SERVERPROPERTY('Babelfish') = 1
 BEGIN
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_LeaseSettleClaim] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[$(Queue)_SettleDone] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_BlockFollowers] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_DrawInDueTimes] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_PutBack] TO [$(Schema)_dispatcher];

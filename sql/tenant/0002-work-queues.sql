@@ -12,6 +12,7 @@
 :r parts/queue-topics.sql
 :r parts/queue-counts.sql
 :r parts/queue-settle-and-claim.sql
+:r parts/queue-settle-done.sql
 :r parts/queue-run.sql
 :r parts/queue-complete.sql
 :r parts/queue-stored.sql
@@ -28,6 +29,7 @@
 :r parts/queue-topics.sql
 :r parts/queue-counts.sql
 :r parts/queue-settle-and-claim.sql
+:r parts/queue-settle-done.sql
 :r parts/queue-run.sql
 :r parts/queue-complete.sql
 :r parts/queue-stored.sql

@@ -1,5 +1,6 @@
 /** The clauses of the work queue (Q), of leases as stored (L) and of the registry (F), checked against one engine. */
 import { backlogSuite } from './backlog.ts';
+import { busySuite } from './busy.ts';
 import { claimSuite } from './claim.ts';
 import { clockSetBackSuite } from './clock-set-back.ts';
 import { concurrencySuite } from './concurrency.ts';
@@ -47,7 +48,7 @@ import { userLeasesSuite } from './user-leases.ts';
 const topics = {
   schema: [schemaSuite, lifecycleSuite],
   storing: [enqueueSuite, joinSuite, joinQueriesSuite, receiveSuite, contentSuite],
-  claiming: [claimSuite, backlogSuite, settleSuite, fencingSuite, recoverySuite],
+  claiming: [claimSuite, backlogSuite, settleSuite, busySuite, fencingSuite, recoverySuite],
   topics: [throttlingSuite, parkingSuite, storedCountsSuite],
   transactions: [transactSuite],
   restoring: [restoreSuite, clockSetBackSuite],

@@ -144,6 +144,39 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     expect(await queue.statistics()).toMatchObject({ done: 5, claimed: 0, ready: 0 });
   }, 60_000);
 
+  test('Q8: the call of a busy run, which names the last call, needs no outcomes, and can be repeated', async () => {
+    const queue = database.queue('outbox');
+    const ids = Array.from({ length: 12 }, (_, at) => ({
+      messageId: randomUUID(),
+      topic: 't',
+      payload: `${at}`,
+    }));
+    await queue.enqueue(ids);
+    const before = (await queue.statistics()).done;
+    const [first, second] = [randomUUID(), randomUUID()];
+    const begun = await begin(first);
+    expect(begun.payloads).toEqual(['0', '1']);
+
+    // With another call, another number of messages or too many bytes it is not what the caller expects, so the outcomes
+    // count.
+    const usual = (more: Record<string, string | number>) => settle(first, begun.header, [], more);
+    expect((await usual({ LastCallId: second, Count: 2 })).payloads).toEqual(['2', '3']);
+    expect((await usual({ LastCallId: first, Count: 2 })).payloads).toEqual(['4', '5']);
+    expect((await usual({ LastCallId: first, Count: 6, MaxBytes: 1 })).payloads).toEqual(['6']);
+    expect(await queue.statistics()).toMatchObject({ done: before, claimed: 7, ready: 5 });
+
+    const busy = { LastCallId: first, Count: 7 };
+    expect(await settle(second, begun.header, [], busy)).toMatchObject({ payloads: ['7', '8'], lost: [] });
+    expect(await queue.statistics()).toMatchObject({ done: before + 7, claimed: 2, ready: 3 });
+
+    const seven = await Promise.all(ids.slice(0, 7).map(identityOf));
+    const outcomes = seven.map((each) => ({ ...each, kind: 'done' }));
+    const again = await settle(second, begun.header, outcomes, { ...busy, Again: true, InFlight: '[]' });
+    expect(again).toMatchObject({ payloads: ['7', '8'], lost: [] });
+    expect(await queue.statistics()).toMatchObject({ done: before + 7, claimed: 2, ready: 3 });
+    await settle(first, begun.header, [], { Then: 'release-lease' });
+  }, 60_000);
+
   test('Q3: a repeated enqueue recognises its own message by age', async () => {
     const message = { ordinal: 0, messageId: randomUUID(), topic: 't' };
     const parameters = { Messages: JSON.stringify([message]), Payloads: '["x"]' };

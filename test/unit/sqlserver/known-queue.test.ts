@@ -1,21 +1,31 @@
-/** Q4: where a run's next claim starts, and when it looks at all due messages again. */
+/** Q4: where a run's next claim starts, and when it looks at all due messages again. Q8: which calls need no list of outcomes. */
 
-import type { ClaimedMessage } from '../../../src/engine/message.ts';
+import type { ClaimedMessage, SettledMessage } from '../../../src/engine/message.ts';
 import { KnownQueue } from '../../../src/engine/sqlserver/queue/known-queue.ts';
+import type { SettleRequest } from '../../../src/engine/work-queue.ts';
 
 const from = new Date('2026-01-02T03:04:05.060Z');
 const later = new Date('2026-01-02T03:04:06.000Z');
+const callId = 'the call';
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
+const message = (sequence: number, other: Partial<ClaimedMessage> = {}) =>
+  ({
+    sequence,
+    messageId: `id ${sequence}`,
+    orderingKey: null,
+    recovered: false,
+    ...other,
+  }) as ClaimedMessage;
+
+const claimOf = (messages: ClaimedMessage[], more = true) => ({ messages, more });
+
 function known(): KnownQueue {
   const queue = new KnownQueue(1);
-  queue.claimed([
-    { sequence: 1, orderingKey: null },
-    { sequence: 2, orderingKey: 'K' },
-  ] as ClaimedMessage[]);
-  queue.answered({ FromUtc: from }, null, performance.now());
+  queue.claimed(claimOf([message(1), message(2, { orderingKey: 'K' })]), 2);
+  queue.answered({ FromUtc: from }, { callId, from: null, sentAt: performance.now() });
   return queue;
 }
 
@@ -23,20 +33,20 @@ test('Q4: a claim starts where the last answer says, in the server’s own time'
   expect(new KnownQueue(1).fromUtc).toBeNull();
   const queue = known();
   expect(queue.fromUtc).toBe('2026-01-02T03:04:05.060');
-  queue.answered({ FromUtc: later }, queue.fromUtc, performance.now());
+  queue.answered({ FromUtc: later }, { callId, from: queue.fromUtc, sentAt: performance.now() });
   expect(queue.fromUtc).toBe('2026-01-02T03:04:06.000');
-  queue.answered({ FromUtc: null }, queue.fromUtc, performance.now());
+  queue.answered({ FromUtc: null }, { callId, from: queue.fromUtc, sentAt: performance.now() });
   expect(queue.fromUtc).toBeNull();
 });
 
 test('Q4: a second after the last look from the front, the next one begins, whatever came between', () => {
   const queue = known();
   jest.advanceTimersByTime(999);
-  queue.answered({ FromUtc: later }, queue.fromUtc, performance.now());
+  queue.answered({ FromUtc: later }, { callId, from: queue.fromUtc, sentAt: performance.now() });
   expect(queue.fromUtc).not.toBeNull();
   jest.advanceTimersByTime(1);
   expect(queue.fromUtc).toBeNull();
-  queue.answered({ FromUtc: later }, null, performance.now());
+  queue.answered({ FromUtc: later }, { callId, from: null, sentAt: performance.now() });
   expect(queue.fromUtc).not.toBeNull();
 });
 
@@ -49,9 +59,56 @@ test('Q4, Q10: after another call has settled a message with a key, the next cla
   expect(queue.fromUtc).toBeNull();
   expect([...queue.inFlight]).toEqual([]);
   // The answer to a call that was under way may not take the unblocked message into account.
-  queue.answered({ FromUtc: later }, null, sentAt);
+  queue.answered({ FromUtc: later }, { callId, from: null, sentAt });
   expect(queue.fromUtc).toBeNull();
   jest.advanceTimersByTime(1);
-  queue.answered({ FromUtc: later }, null, performance.now());
+  queue.answered({ FromUtc: later }, { callId, from: null, sentAt: performance.now() });
   expect(queue.fromUtc).not.toBeNull();
+});
+
+const settling = (outcomes: readonly Partial<SettledMessage>[], call: 'claim' | 'renew-lease' = 'claim') =>
+  // biome-ignore lint/suspicious/noThenProperty: the seam's word
+  ({ outcomes, then: { do: call } }) as SettleRequest;
+const done = (sequence: number, messageId = `id ${sequence}`) =>
+  ({ sequence, messageId, kind: 'done' }) as const;
+
+/** A run that has answers to calls with these claims. */
+function after(...claims: readonly [messages: ClaimedMessage[], limit: number, more?: boolean][]) {
+  const queue = new KnownQueue(1);
+  for (const [messages, limit, more] of claims) {
+    queue.claimed(claimOf(messages, more), limit);
+    queue.answered({ FromUtc: from }, { callId, from: null, sentAt: performance.now() });
+  }
+  return queue;
+}
+
+test('Q8: the last call is named when all of a plain batch is Done', () => {
+  const queue = after([[message(1), message(2)], 2]);
+  expect(queue.lastCallId(settling([done(1), done(2)]))).toBe(callId);
+  queue.answered({ FromUtc: from }, { callId: 'the next', from: null, sentAt: performance.now() });
+  expect(queue.lastCallId(settling([done(1), done(2)]))).toBe('the next');
+});
+
+test.each([
+  ['nothing was claimed yet', after(), settling([])],
+  ['a message is still in flight', after([[message(1), message(2)], 2]), settling([done(1)])],
+  ['a message was not claimed here', after([[message(1), message(2)], 2]), settling([done(1), done(3)])],
+  ['a message has another id', after([[message(1)], 1]), settling([done(1, 'another')])],
+  [
+    'a message is tried again',
+    after([[message(1)], 1]),
+    settling([{ ...done(1), kind: 'retry', delayMs: 1 }]),
+  ],
+  ['the call claims nothing', after([[message(1)], 1]), settling([done(1)], 'renew-lease')],
+  ['the batch was not full', after([[message(1)], 2]), settling([done(1)])],
+  ['nothing more was due', after([[message(1)], 1, false]), settling([done(1)])],
+  ['the message has a key', after([[message(1, { orderingKey: 'K' })], 1]), settling([done(1)])],
+  ['the message was recovered', after([[message(1, { recovered: true })], 1]), settling([done(1)])],
+  [
+    'a message of the batch before has a key',
+    after([[message(1, { orderingKey: 'K' })], 1], [[message(2)], 1]),
+    settling([done(1), done(2)]),
+  ],
+])('Q8: the last call is not named when %s', (_, queue, request) => {
+  expect(queue.lastCallId(request)).toBeNull();
 });

@@ -40,6 +40,18 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
     'e WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)',
   ],
   [
+    'claimsSeeUncommittedMessages',
+    'queue-settle-done',
+    'COUNT(CASE WHEN OrderingHash IS NULL AND Recovered',
+    'COUNT(CASE WHEN Recovered',
+  ],
+  [
+    'changesAreBySequence',
+    'queue-settle-done',
+    'WHERE Sequence IN (\n    SELECT Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1)\n  AND Status = 1',
+    'WHERE Status = 1 AND InGroup = 1',
+  ],
+  [
     'fewReadUncommitted',
     'queue-unblock',
     'c WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)',

@@ -1,13 +1,14 @@
 /**
- * The facts that a run on SQL Server remembers between its calls: its messages in flight, and where the index of due
- * messages begins.
+ * The facts that a run on SQL Server remembers between its calls: its messages in flight, where the index of due messages
+ * begins, and whether the last batch was a plain one.
  *
  * Each answer says where that index begins (`FromUtc`), and the next call starts to read there. Otherwise the server
  * would walk over the entries of settled messages, which it keeps as long as a long transaction may still read them.
  * But a message that its producer commits late may be due before `FromUtc`, so a run looks from the front again once a
  * second, and whenever a batch is not full.
  */
-import type { ClaimedMessage } from '../../message.ts';
+import type { ClaimedMessage, SettledMessage } from '../../message.ts';
+import type { Claim, SettleRequest } from '../../work-queue.ts';
 import type { Row } from '../database.ts';
 
 /** Milliseconds after which a call looks at all due messages again, also at those that were committed late. */
@@ -16,11 +17,18 @@ const lookFromFrontAfterMs = 1_000;
 /** A run's knowledge of its queue, under one fence. */
 export class KnownQueue {
   readonly fence: number;
-  /** The ordering keys of the messages that were claimed and are not settled yet, by sequence. */
-  readonly inFlight = new Map<number, string | null>();
+  /** The messages that were claimed and are not settled yet, by sequence. */
+  readonly inFlight = new Map<number, Pick<ClaimedMessage, 'messageId' | 'orderingKey'>>();
   /** Where the index of due messages begins; null when a call must look from its front. */
   #fromUtc: string | null = null;
   #lookedFromFrontAt = Number.NEGATIVE_INFINITY;
+  /**
+   * Whether the last claim was full and left more, and none of its messages has an ordering key or was recovered. The next
+   * one is probably like it.
+   */
+  #isPlain = false;
+  /** The id of the last call that was answered. */
+  #callId: string | null = null;
   /** When another call last unblocked a message, which may be due before all others. */
   #unblockedAt = Number.NEGATIVE_INFINITY;
 
@@ -33,24 +41,53 @@ export class KnownQueue {
     return isOld ? null : this.#fromUtc;
   }
 
-  /** Records an answer. `from`: the `fromUtc` that its call was sent with, at the time `sentAt`. */
-  answered({ FromUtc }: Row, from: string | null, sentAt: number): void {
+  /** Records the answer to a call. `from`: the `fromUtc` that it was sent with, at the time `sentAt`. */
+  answered(
+    { FromUtc }: Row,
+    { callId, from, sentAt }: { callId: string; from: string | null; sentAt: number },
+  ): void {
+    this.#callId = callId;
     // The parameter has the form of the server's own time, without a zone.
     const utc = FromUtc instanceof Date ? FromUtc.toISOString().slice(0, -1) : null;
     this.#fromUtc = this.#unblockedAt < sentAt ? utc : null;
     if (from === null) this.#lookedFromFrontAt = sentAt;
   }
 
-  claimed(messages: readonly ClaimedMessage[]): void {
-    for (const { sequence, orderingKey } of messages) this.inFlight.set(sequence, orderingKey);
+  /** Records the messages of a claim that could take at most `limit`. */
+  claimed({ messages, more }: Pick<Claim, 'messages' | 'more'>, limit: number): void {
+    for (const { sequence, messageId, orderingKey } of messages)
+      this.inFlight.set(sequence, { messageId, orderingKey });
+    this.#isPlain = more && messages.length === limit && messages.every(isPlain);
+  }
+
+  /**
+   * The id of the last call, if the next one settles all messages in flight as Done and its claim is probably plain; the
+   * server then needs no list of outcomes. Null otherwise.
+   */
+  lastCallId({ outcomes, then }: SettleRequest): string | null {
+    const isPlain =
+      this.#isPlain &&
+      then.do === 'claim' &&
+      outcomes.length === this.inFlight.size &&
+      outcomes.every((outcome) => this.#isPlainEnd(outcome));
+    return isPlain ? this.#callId : null;
   }
 
   /** Drops a message that another call has settled. If it had a key, that call has unblocked the key's next message. */
   settledElsewhere(sequence: number): void {
-    if (this.inFlight.get(sequence) !== null) {
+    if (this.inFlight.get(sequence)?.orderingKey !== null) {
       this.#fromUtc = null;
       this.#unblockedAt = performance.now();
     }
     this.inFlight.delete(sequence);
   }
+
+  #isPlainEnd({ sequence, messageId, kind }: SettledMessage): boolean {
+    const message = this.inFlight.get(sequence);
+    return kind === 'done' && message?.messageId === messageId && message.orderingKey === null;
+  }
+}
+
+function isPlain({ orderingKey, recovered }: ClaimedMessage): boolean {
+  return orderingKey === null && !recovered;
 }

@@ -47,6 +47,7 @@ interface Unanswered {
 
 /** The record sets of an answer. */
 interface CallAnswer {
+  readonly callId: string;
   readonly header: Row;
   readonly unmatched: readonly Row[];
   readonly messages: readonly Row[];
@@ -74,18 +75,24 @@ export class RunCalls {
   async begin(request: BeginRequest): Promise<BeginResult> {
     const { owner, durationMs, context, claim } = request;
     const sentAt = performance.now();
-    const { header, messages, ...counted } = await this.#call('Begin', JSON.stringify(['begin', request]), {
-      Owner: [text, owner],
-      LeaseMs: [bigint, wholeMs(durationMs)],
-      Limit: [int, claim.limit],
-      MaxBytes: [bigint, claim.maxBytes],
-      Context: [text, context?.toWellFormed() ?? null],
-      ...retention(request.retention),
-      ...rooms(claim),
-      ...(request.handled !== undefined && { Handled: [longText, JSON.stringify(request.handled)] as const }),
-      ...walk('ThrottledAfter', this.#throttledAfter),
-      ...walk('ParkedAfter', this.#parkedAfter),
-    });
+    const { header, callId, messages, ...counted } = await this.#call(
+      'Begin',
+      JSON.stringify(['begin', request]),
+      {
+        Owner: [text, owner],
+        LeaseMs: [bigint, wholeMs(durationMs)],
+        Limit: [int, claim.limit],
+        MaxBytes: [bigint, claim.maxBytes],
+        Context: [text, context?.toWellFormed() ?? null],
+        ...retention(request.retention),
+        ...rooms(claim),
+        ...(request.handled !== undefined && {
+          Handled: [longText, JSON.stringify(request.handled)] as const,
+        }),
+        ...walk('ThrottledAfter', this.#throttledAfter),
+        ...walk('ParkedAfter', this.#parkedAfter),
+      },
+    );
     if (header.Lease === 'leased-elsewhere') {
       return {
         status: 'leased-elsewhere',
@@ -101,8 +108,8 @@ export class RunCalls {
     if (header.Lease !== 'acquired') return { status: 'idle', ...found, recovered, parked };
     const fence = Number(header.Fence);
     this.#known = new KnownQueue(fence);
-    this.#known.claimed(found.messages);
-    this.#known.answered(header, null, sentAt);
+    this.#known.claimed(found, claim.limit);
+    this.#known.answered(header, { callId, from: null, sentAt });
     const acquisitionId = header.AcquisitionId as string;
     const lease = { name: queueLeaseName(this.name), owner, fence, acquisitionId };
     return { status: 'claimed', ...found, lease, expiresInMs: leftMs(header.ExpiresInMs), recovered, parked };
@@ -114,9 +121,11 @@ export class RunCalls {
     const errors = errorsOf(outcomes);
     const known = this.#known.fence === lease.fence ? this.#known : new KnownQueue(lease.fence);
     const { inFlight, fromUtc } = known;
+    const lastCallId = known.lastCallId(request);
     const sentAt = performance.now();
     const {
       header,
+      callId,
       messages,
       unmatched: unmatchedRows,
       ...counted
@@ -137,6 +146,10 @@ export class RunCalls {
           Limit: [int, then.limit],
           MaxBytes: [bigint, then.maxBytes],
           ...(then.together !== undefined && { Together: [int, then.together] as const }),
+          ...(lastCallId !== null && {
+            LastCallId: [uuid, lastCallId] as const,
+            Count: [int, outcomes.length] as const,
+          }),
           ...rooms(then),
           ...walk('ThrottledAfter', this.#throttledAfter),
         }),
@@ -154,8 +167,8 @@ export class RunCalls {
     const found = claimOf(header, messages, counted);
     const unmatched = unmatchedRows.map(({ Sequence }) => Number(Sequence));
     for (const { sequence } of outcomes) inFlight.delete(sequence);
-    known.claimed(found.messages);
-    known.answered(header, fromUtc, sentAt);
+    if (then.do === 'claim') known.claimed(found, then.limit);
+    known.answered(header, { callId, from: fromUtc, sentAt });
     if (header.Lease === 'lost') {
       return { ...found, lease: 'lost', expiresInMs: 0, more: false, nextDueInMs: null, unmatched };
     }
@@ -201,7 +214,7 @@ export class RunCalls {
     const header = headers![0]!;
     const counts = recordSets.length > 1 ? recordSets.at(-1)![0] : undefined;
     const ended = countError === undefined ? { counts } : { countError };
-    return { header, unmatched, messages, ...(header.Lease === 'released' && ended) };
+    return { callId, header, unmatched, messages, ...(header.Lease === 'released' && ended) };
   }
 }
 

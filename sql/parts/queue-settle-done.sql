@@ -1,0 +1,119 @@
+-- The call of a busy run (Q8): each of its messages in flight is Done, and the next batch is full, without ordering keys and
+-- recovered messages. SettleAndClaim tries it first when its caller expects this. It does a part of what
+-- LeaseSettleClaim does (queue-settle-and-claim.sql), in the same order and with the same locks, but with few statements and
+-- no table variable, so it takes a fraction of the time. What it does not expect it leaves to LeaseSettleClaim, and has
+-- then written nothing.
+--
+-- It needs no list of outcomes. The lease's row keeps the id of the last call that was committed. If that is our last call,
+-- the database is as that call left it, not restored since, so the messages that are claimed are those of its
+-- answer.
+--
+-- It does not look for due times that a clock has left too far ahead (queue-due-times.sql). The call that finds no full batch
+-- does, and each run ends with one.
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+-- Internal; see SettleAndClaim. @Count: how many messages are in flight. @Answered: 0 if nothing was done and nothing
+-- returned.
+IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleDone]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleDone] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleDone]
+  @Owner nvarchar(200),
+  @Fence bigint,
+  @AcquisitionId uniqueidentifier,
+  @LeaseMs bigint,
+  @Count int,
+  @LastCallId uniqueidentifier,
+  @Limit int,
+  @MaxBytes bigint,
+  @RetentionMs bigint,
+  @PurgeLimit int,
+  @CallId uniqueidentifier,
+  @FromUtc datetime2(3),
+  @Answered bit OUTPUT
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction; commit or roll back first.', 1;
+SET @Answered = 0;
+DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)'), @Now datetime2(3) = SYSUTCDATETIME();
+DECLARE @From datetime2(3) = DATEFROMPARTS(1, 1, 1), @NextHash binary(32), @NextUtc datetime2(3), @Plain int, @Bytes bigint;
+-- LeaseSettleClaim removes Done messages whose retention is over, and puts throttled messages back.
+IF EXISTS (
+    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE Status = 0 AND Blocked = 2 AND InGroup = 1)
+  OR (@PurgeLimit > 0 AND EXISTS (
+    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE Status = 2 AND SettledUtc < DATEADD(millisecond, -CAST(@RetentionMs % 1000 AS int),
+      DATEADD(second, -CAST(@RetentionMs / 1000 AS int), @Now))))
+  RETURN;
+
+BEGIN TRANSACTION;
+-- Lock the row before reading the clock: waiting for the lock must not shorten the lease.
+UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @LeaseHash;
+SET @Now = SYSUTCDATETIME();
+UPDATE [$(Schema)].[Leases]
+SET RenewedUtc = @Now,
+  ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now)),
+  CallId = @CallId
+WHERE NameHash = @LeaseHash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence
+  AND AcquisitionId = @AcquisitionId AND CallId = @LastCallId;
+IF @@ROWCOUNT = 0
+BEGIN
+  ROLLBACK;
+  RETURN;
+END;
+UPDATE q
+SET Status = 2, SettledUtc = @Now, Parks = 0, Recovered = 0, InGroup = 0
+FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
+WHERE Sequence IN (
+    SELECT Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1)
+  AND Status = 1 AND ClaimFence = @Fence AND OrderingKey IS NULL;
+IF @@ROWCOUNT <> @Count
+BEGIN
+  ROLLBACK;
+  RETURN;
+END;
+IF @FromUtc <= @Now SET @From = @FromUtc;
+-- Another program may have stored the greatest integer; adding to it would fail the whole claim.
+UPDATE q
+SET Status = 1, ClaimFence = @Fence, Attempts = CASE WHEN Attempts < 2147483647 THEN Attempts + 1 ELSE Attempts END
+FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
+WHERE Sequence IN (
+    SELECT TOP (@Limit) Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From AND DueUtc <= @Now ORDER BY DueUtc, Sequence);
+SELECT @Plain = COUNT(CASE WHEN OrderingHash IS NULL AND Recovered = 0 AND ClaimFence = @Fence THEN 1 END), @Bytes = SUM(ContentBytes)
+FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1;
+IF @Plain <> @Limit OR @Bytes > @MaxBytes OR @Plain = 0
+BEGIN
+  ROLLBACK;
+  RETURN;
+END;
+SELECT TOP (1) @NextHash = OrderingHash, @NextUtc = DueUtc
+FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
+WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From ORDER BY DueUtc, Sequence;
+COMMIT;
+SET @Answered = 1;
+
+-- A next message with a key may be a follower, so it is not known when it can be claimed: the next call finds out.
+SELECT N'renewed' AS Lease, @Fence AS Fence, @AcquisitionId AS AcquisitionId,
+  @LeaseMs - DATEDIFF_BIG(millisecond, @Now, CAST(SYSUTCDATETIME() AS datetime2(3))) AS ExpiresInMs,
+  CAST(CASE WHEN @NextUtc <= @Now OR @NextHash IS NOT NULL THEN 1 ELSE 0 END AS bit) AS More,
+  CASE WHEN @NextUtc <= @Now OR @NextHash IS NOT NULL THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextUtc) END AS NextDueInMs,
+  0 AS Purged, 0 AS Recovered, CAST(0 AS bit) AS Throttled, CAST(0 AS bit) AS OnlySolo,
+  CAST(NULL AS nvarchar(max)) AS ParkedTopics, CAST(0 AS bit) AS ParkedMore,
+  CAST(NULL AS nvarchar(max)) AS ThrottledAfter, CAST(NULL AS nvarchar(max)) AS ParkedAfter,
+  CASE WHEN @NextUtc <= @Now THEN @NextUtc ELSE @Now END AS FromUtc, @Now AS NowUtc;
+SELECT CAST(NULL AS bigint) AS Sequence WHERE 1 = 0;
+SELECT q.Sequence, q.MessageId, q.Topic,
+  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,
+  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Headers END AS Headers,
+  q.CorrelationId, q.OrderingKey,
+  q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Source, q.DedupKey
+FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK)
+WHERE q.Status = 1 AND q.InGroup = 1 AND q.ClaimFence = @Fence
+ORDER BY q.DueUtc, q.Sequence;
+GO
