@@ -3,10 +3,10 @@
  * database.
  */
 import { assertCount, atLeast, type BenchContext, type Benchmark, type Measurement } from './benchmark.ts';
-import { drainTenant, fill, hasty, makeTenants, openFleet, withCopy } from './fleet.ts';
+import { fill, hasty, makeTenants, openFleet, timedDrain } from './fleet.ts';
 import type { Place, Places } from './place.ts';
 import { perSecond, ratio, sharesOfRaw } from './spread.ts';
-import { type Contender, interleave, timed } from './timing.ts';
+import { type Contender, interleave, timedMessages } from './timing.ts';
 
 interface Case {
   readonly batch: number;
@@ -63,32 +63,23 @@ async function measure(
   { batch, messages }: Case,
 ): Promise<Measurement> {
   const calls = Math.ceil(messages / batch) + 1;
+  const counted = { cold: places.coldCalls * batch, count: messages };
   const loop = (how: 'drain' | 'drainMinimal') => async () => {
     await place.copyTenant(template(messages), 'raw');
     const raw = await place.rawTenant('raw');
-    let handled = 0;
-    const cost = await timed(async () => {
-      await raw[how]!(batch, () => handled++);
+    const cost = await timedMessages(counted, async (handled) => {
+      await raw[how]!(batch, handled);
     });
     await raw.close();
     await place.removeTenant('raw');
-    assertCount(
-      `messages of the ${how === 'drain' ? 'raw' : 'minimal'} loop at batch ${batch}`,
-      handled,
-      messages,
-    );
     return cost;
   };
   const contenders: Record<string, Contender> = {
     ours: () =>
-      withCopy(place, template(messages), { batchSize: batch }, (fleet, id) =>
-        timed(async () => {
-          const drained = await drainTenant(fleet, id);
-          assertCount(`messages drained at batch ${batch}`, drained.done, messages);
-          // One call for each batch plus one at the start (Q9).
-          assertCount(`calls at batch ${batch}`, drained.calls, calls);
-        }),
-      ),
+      timedDrain(place, template(messages), batch, counted, (drained) => {
+        // One call for each batch plus one at the start (Q9).
+        assertCount(`calls at batch ${batch}`, drained.calls, calls);
+      }),
     raw: loop('drain'),
     ...(places.minimalLoop !== null && { minimal: loop('drainMinimal') }),
   };
@@ -102,9 +93,9 @@ async function measure(
     figures: {
       ...sharesOfRaw(ours, raw),
       ...(minimal && { shareOfMinimal: ratio(minimal.ms, ours.ms) }),
-      perSecond: perSecond(messages, ours),
-      rawPerSecond: perSecond(messages, raw),
-      ...(minimal && { minimalPerSecond: perSecond(messages, minimal) }),
+      perSecond: perSecond(messages - counted.cold, ours),
+      rawPerSecond: perSecond(messages - counted.cold, raw),
+      ...(minimal && { minimalPerSecond: perSecond(messages - counted.cold, minimal) }),
     },
   };
 }

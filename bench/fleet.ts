@@ -10,6 +10,7 @@ import {
 } from '../src/index.ts';
 import { assertCount } from './benchmark.ts';
 import type { Place } from './place.ts';
+import { type Cost, timedMessages } from './timing.ts';
 
 export const topic = 'bench.noop';
 
@@ -132,4 +133,27 @@ export async function drainTenant(fleet: MultiOutbox, tenantId: string): Promise
     calls += report.roundTrips;
     if (!report.more) return { done, calls, nextDueInMs: report.nextDueInMs };
   }
+}
+
+/** The cost of draining a copy of a tenant that has `count` messages and nothing else. */
+export function timedDrain(
+  place: Place,
+  template: string,
+  batchSize: number,
+  counted: { readonly cold: number; readonly count: number },
+  check: (drained: Drained) => void = () => {},
+): Promise<Cost> {
+  let handled = () => {};
+  const counting = defineHandler({ topic, handle: () => handled() });
+  return withCopy(
+    place,
+    template,
+    { batchSize },
+    (fleet, id) =>
+      timedMessages(counted, async (each) => {
+        handled = each;
+        check(await drainTenant(fleet, id));
+      }),
+    [counting],
+  );
 }

@@ -13,6 +13,11 @@ export interface Places {
   readonly minimalLoop: string | null;
   /** The share of a full run's messages and tenants that fits into reasonable time. */
   readonly scale: number;
+  /**
+   * The calls at the beginning of a session in which the server compiles its procedures. Drains and enqueues do not count
+   * them, because a host keeps its sessions.
+   */
+  readonly coldCalls: number;
   /** The most calls of a drain that fit into reasonable time. */
   readonly callsAtMost: number;
   /** Makes an empty place: a registry and tenants of its own. */

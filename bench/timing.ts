@@ -1,6 +1,7 @@
 /** Times contenders against each other. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { assertCount } from './benchmark.ts';
 
 setFlagsFromString('--expose-gc');
 export const collectGarbage = runInNewContext('gc') as () => void;
@@ -46,12 +47,41 @@ export async function interleave<Name extends string>(
 /** The cost of `work`. Earlier garbage is collected first, so that it does not count. */
 export async function timed(work: () => Promise<void>): Promise<Cost> {
   collectGarbage();
+  const costSoFar = startClock();
+  await work();
+  return costSoFar();
+}
+
+/**
+ * The cost of `work`, which handles `count` messages and calls `handled` for each of them. With `cold` above 0 it is only
+ * the cost of the messages behind the first `cold` ones, to the moment when the last one is handled.
+ */
+export async function timedMessages(
+  { cold, count }: { readonly cold: number; readonly count: number },
+  work: (handled: () => void) => Promise<void>,
+): Promise<Cost> {
+  collectGarbage();
+  let handled = 0;
+  let costSoFar = startClock();
+  let cost: Cost | undefined;
+  await work(() => {
+    handled++;
+    if (cold === 0) return;
+    if (handled === cold) costSoFar = startClock();
+    if (handled === count) cost = costSoFar();
+  });
+  assertCount('messages handled', handled, count);
+  return cost ?? costSoFar();
+}
+
+function startClock(): () => Cost {
   const usedBefore = process.cpuUsage();
   const startedAt = performance.now();
-  await work();
-  const ms = performance.now() - startedAt;
-  const { user, system } = process.cpuUsage(usedBefore);
-  return { ms, cpuMs: (user + system) / 1_000 };
+  return () => {
+    const ms = performance.now() - startedAt;
+    const { user, system } = process.cpuUsage(usedBefore);
+    return { ms, cpuMs: (user + system) / 1_000 };
+  };
 }
 
 /** The cost of several pieces of work together, each prepared outside the measurement; for work too short to time singly. */

@@ -26,6 +26,7 @@ export function sqlitePlaces(parent: string): Places {
       'The raw loop claims, reads and settles by three statements in one transaction a step, on the same table; it has no lease, fence, ordering, recovery or report.',
     minimalLoop: null,
     scale: 1,
+    coldCalls: 0,
     callsAtMost: Number.POSITIVE_INFINITY,
     open: async (name) => openPlace(join(root, name)),
     remove: async () => remove(),

@@ -28,6 +28,7 @@ export function sqlServerPlaces(connectionString: string): Places {
       'The minimal loop calls one procedure of its own, which settles, claims and reads by three statements; it has no lease, fence, ordering, recovery or report.',
     // Every call crosses a network, and creating a tenant's database takes seconds.
     scale: 0.1,
+    coldCalls: 2,
     callsAtMost: 500,
     open: () => openPlace(databases),
     remove: () => databases.dispose(),

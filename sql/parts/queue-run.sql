@@ -113,6 +113,7 @@ GO
 -- least once a second; see queue-settle-and-claim.sql. @LastCallId and @Count may
 -- make a call faster that settles as Done all messages in flight, none of them with an ordering key or recovered, and
 -- that finds a full batch: the @CallId of the last call, and how many messages these are; @Outcomes has them all the same.
+-- Such a call removes no message, so pass null at least once a second, and after an answer with Purged or Throttled.
 -- First row: Lease is 'renewed', 'released' or 'lost'; then the
 -- sequences whose outcome matched no message; then the claimed messages; then, with 'released', the counts, as Begin returns them.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleAndClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim] AS RETURN 0');
@@ -153,8 +154,7 @@ IF @LastCallId IS NOT NULL AND @Again = 0 AND @Then = N'claim' AND @Errors IS NU
 BEGIN
   DECLARE @Answered bit;
   EXEC [$(Schema)].[$(Queue)_SettleDone] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Count = @Count,
-    @LastCallId = @LastCallId, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs, @PurgeLimit = @PurgeLimit, @CallId = @CallId, @FromUtc = @FromUtc,
-    @Answered = @Answered OUTPUT;
+    @LastCallId = @LastCallId, @Limit = @Limit, @MaxBytes = @MaxBytes, @CallId = @CallId, @FromUtc = @FromUtc, @Answered = @Answered OUTPUT;
   IF @Answered = 1 RETURN;
 END;
 EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Context = NULL, @Outcomes = @Outcomes,

@@ -8,8 +8,8 @@
 -- the database is as that call left it, not restored since, so the messages that are claimed are those of its
 -- answer.
 --
--- It does not look for due times that a clock has left too far ahead (queue-due-times.sql). The call that finds no full batch
--- does, and each run ends with one.
+-- It neither removes messages, nor puts throttled ones back, nor draws in due times. So once a second the caller does
+-- not ask for it, nor while an answer says that there is something of this to do.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -26,8 +26,6 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleDone]
   @LastCallId uniqueidentifier,
   @Limit int,
   @MaxBytes bigint,
-  @RetentionMs bigint,
-  @PurgeLimit int,
   @CallId uniqueidentifier,
   @FromUtc datetime2(3),
   @Answered bit OUTPUT
@@ -39,17 +37,8 @@ SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction; commit or roll back first.', 1;
 SET @Answered = 0;
-DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)'), @Now datetime2(3) = SYSUTCDATETIME();
+DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)'), @Now datetime2(3);
 DECLARE @From datetime2(3) = DATEFROMPARTS(1, 1, 1), @NextHash binary(32), @NextUtc datetime2(3), @Plain int, @Bytes bigint;
--- LeaseSettleClaim removes Done messages whose retention is over, and puts throttled messages back.
-IF EXISTS (
-    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 0 AND Blocked = 2 AND InGroup = 1)
-  OR (@PurgeLimit > 0 AND EXISTS (
-    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 2 AND SettledUtc < DATEADD(millisecond, -CAST(@RetentionMs % 1000 AS int),
-      DATEADD(second, -CAST(@RetentionMs / 1000 AS int), @Now))))
-  RETURN;
 
 BEGIN TRANSACTION;
 -- Lock the row before reading the clock: waiting for the lock must not shorten the lease.

@@ -2,7 +2,7 @@
 
 import type { ClaimedMessage, SettledMessage } from '../../../src/engine/message.ts';
 import { KnownQueue } from '../../../src/engine/sqlserver/queue/known-queue.ts';
-import type { SettleRequest } from '../../../src/engine/work-queue.ts';
+import type { Claim, SettleRequest } from '../../../src/engine/work-queue.ts';
 
 const from = new Date('2026-01-02T03:04:05.060Z');
 const later = new Date('2026-01-02T03:04:06.000Z');
@@ -20,7 +20,13 @@ const message = (sequence: number, other: Partial<ClaimedMessage> = {}) =>
     ...other,
   }) as ClaimedMessage;
 
-const claimOf = (messages: ClaimedMessage[], more = true) => ({ messages, more });
+const claimOf = (messages: ClaimedMessage[], other: Partial<Claim> = {}) => ({
+  messages,
+  more: true,
+  throttled: false,
+  purged: 0,
+  ...other,
+});
 
 function known(): KnownQueue {
   const queue = new KnownQueue(1);
@@ -72,11 +78,13 @@ const settling = (outcomes: readonly Partial<SettledMessage>[], call: 'claim' | 
 const done = (sequence: number, messageId = `id ${sequence}`) =>
   ({ sequence, messageId, kind: 'done' }) as const;
 
+type AClaim = [messages: ClaimedMessage[], limit: number, other?: Partial<Claim>];
+
 /** A run that has answers to calls with these claims. */
-function after(...claims: readonly [messages: ClaimedMessage[], limit: number, more?: boolean][]) {
+function after(...claims: readonly AClaim[]) {
   const queue = new KnownQueue(1);
-  for (const [messages, limit, more] of claims) {
-    queue.claimed(claimOf(messages, more), limit);
+  for (const [messages, limit, other] of claims) {
+    queue.claimed(claimOf(messages, other), limit);
     queue.answered({ FromUtc: from }, { callId, from: null, sentAt: performance.now() });
   }
   return queue;
@@ -89,26 +97,35 @@ test('Q8: the last call is named when all of a plain batch is Done', () => {
   expect(queue.lastCallId(settling([done(1), done(2)]))).toBe('the next');
 });
 
-test.each([
-  ['nothing was claimed yet', after(), settling([])],
-  ['a message is still in flight', after([[message(1), message(2)], 2]), settling([done(1)])],
-  ['a message was not claimed here', after([[message(1), message(2)], 2]), settling([done(1), done(3)])],
-  ['a message has another id', after([[message(1)], 1]), settling([done(1, 'another')])],
-  [
-    'a message is tried again',
-    after([[message(1)], 1]),
-    settling([{ ...done(1), kind: 'retry', delayMs: 1 }]),
-  ],
-  ['the call claims nothing', after([[message(1)], 1]), settling([done(1)], 'renew-lease')],
-  ['the batch was not full', after([[message(1)], 2]), settling([done(1)])],
-  ['nothing more was due', after([[message(1)], 1, false]), settling([done(1)])],
-  ['the message has a key', after([[message(1, { orderingKey: 'K' })], 1]), settling([done(1)])],
-  ['the message was recovered', after([[message(1, { recovered: true })], 1]), settling([done(1)])],
+test('Q4, Q12: the last call is not named once a second, when a call must look from the front', () => {
+  const queue = after([[message(1)], 1]);
+  jest.advanceTimersByTime(999);
+  expect(queue.lastCallId(settling([done(1)]))).toBe(callId);
+  jest.advanceTimersByTime(1);
+  expect(queue.lastCallId(settling([done(1)]))).toBeNull();
+});
+
+test.each<[when: string, claims: AClaim[], request: SettleRequest]>([
+  ['nothing was claimed yet', [], settling([])],
+  ['a message is still in flight', [[[message(1), message(2)], 2]], settling([done(1)])],
+  ['a message was not claimed here', [[[message(1), message(2)], 2]], settling([done(1), done(3)])],
+  ['a message has another id', [[[message(1)], 1]], settling([done(1, 'another')])],
+  ['a message is tried again', [[[message(1)], 1]], settling([{ ...done(1), kind: 'retry', delayMs: 1 }])],
+  ['the call claims nothing', [[[message(1)], 1]], settling([done(1)], 'renew-lease')],
+  ['the batch was not full', [[[message(1)], 2]], settling([done(1)])],
+  ['nothing more was due', [[[message(1)], 1, { more: false }]], settling([done(1)])],
+  ['topics have no room', [[[message(1)], 1, { throttled: true }]], settling([done(1)])],
+  ['messages were removed', [[[message(1)], 1, { purged: 1 }]], settling([done(1)])],
+  ['the message has a key', [[[message(1, { orderingKey: 'K' })], 1]], settling([done(1)])],
+  ['the message was recovered', [[[message(1, { recovered: true })], 1]], settling([done(1)])],
   [
     'a message of the batch before has a key',
-    after([[message(1, { orderingKey: 'K' })], 1], [[message(2)], 1]),
+    [
+      [[message(1, { orderingKey: 'K' })], 1],
+      [[message(2)], 1],
+    ],
     settling([done(1), done(2)]),
   ],
-])('Q8: the last call is not named when %s', (_, queue, request) => {
-  expect(queue.lastCallId(request)).toBeNull();
+])('Q8: the last call is not named when %s', (_, claims, request) => {
+  expect(after(...claims).lastCallId(request)).toBeNull();
 });

@@ -14,6 +14,8 @@ import type { Row } from '../database.ts';
 /** Milliseconds after which a call looks at all due messages again, also at those that were committed late. */
 const lookFromFrontAfterMs = 1_000;
 
+type Claimed = Pick<Claim, 'messages' | 'more' | 'throttled' | 'purged'>;
+
 /** A run's knowledge of its queue, under one fence. */
 export class KnownQueue {
   readonly fence: number;
@@ -23,8 +25,8 @@ export class KnownQueue {
   #fromUtc: string | null = null;
   #lookedFromFrontAt = Number.NEGATIVE_INFINITY;
   /**
-   * Whether the last claim was full and left more, and none of its messages has an ordering key or was recovered. The next
-   * one is probably like it.
+   * Whether the last claim was full and left more, none of its messages was recovered, and the call had nothing else to do.
+   * The next one is probably like it.
    */
   #isPlain = false;
   /** The id of the last call that was answered. */
@@ -54,19 +56,22 @@ export class KnownQueue {
   }
 
   /** Records the messages of a claim that could take at most `limit`. */
-  claimed({ messages, more }: Pick<Claim, 'messages' | 'more'>, limit: number): void {
+  claimed({ messages, more, throttled, purged }: Claimed, limit: number): void {
     for (const { sequence, messageId, orderingKey } of messages)
       this.inFlight.set(sequence, { messageId, orderingKey });
-    this.#isPlain = more && messages.length === limit && messages.every(isPlain);
+    const isFull = more && messages.length === limit;
+    this.#isPlain = isFull && !throttled && purged === 0 && !messages.some(({ recovered }) => recovered);
   }
 
   /**
    * The id of the last call, if the next one settles all messages in flight as Done and its claim is probably plain; the
-   * server then needs no list of outcomes. Null otherwise.
+   * server then needs no list of outcomes. Null otherwise, and when a call must look from the front, because that call
+   * does whatever else there is to do.
    */
   lastCallId({ outcomes, then }: SettleRequest): string | null {
     const isPlain =
       this.#isPlain &&
+      this.fromUtc !== null &&
       then.do === 'claim' &&
       outcomes.length === this.inFlight.size &&
       outcomes.every((outcome) => this.#isPlainEnd(outcome));
@@ -86,8 +91,4 @@ export class KnownQueue {
     const message = this.inFlight.get(sequence);
     return kind === 'done' && message?.messageId === messageId && message.orderingKey === null;
   }
-}
-
-function isPlain({ orderingKey, recovered }: ClaimedMessage): boolean {
-  return orderingKey === null && !recovered;
 }
