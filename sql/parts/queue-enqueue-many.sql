@@ -68,7 +68,9 @@ DECLARE @Match TABLE (
 );
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Collide bit = 0, @Stored bit = 0, @Tries int = 0, @Ordinal int;
 DECLARE @First uniqueidentifier, @FirstUtc datetime2(3), @Conflict bit, @ConflictKey nvarchar(401), @ConflictHash binary(32), @Source nvarchar(402);
-DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
+DECLARE @Wrong int, @Keyed int, @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
+-- Without an escape in the whole text, no value needs decoding.
+DECLARE @RawMessages bit = CASE WHEN @Raw = 1 AND CHARINDEX(N'\' COLLATE Latin1_General_100_BIN2, @Messages) > 0 THEN 1 ELSE 0 END;
 BEGIN TRY
   INSERT @Text (Kind, Ordinal, Value)
   SELECT 0, TRY_CAST([key] AS int), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](value) ELSE value END
@@ -89,12 +91,12 @@ BEGIN TRY
         OR (messageId IS NOT NULL AND (TRY_CAST(messageId AS uniqueidentifier) IS NULL OR LEN(messageId) <> 36))
         OR (payloadEscaped IS NOT NULL AND TRY_CAST(payloadEscaped AS bit) IS NULL)
         OR (delayMs IS NOT NULL AND TRY_CAST(delayMs AS bigint) IS NULL) THEN 1 ELSE 0 END AS IsBad,
-      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](topic) ELSE topic END AS topic,
-      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](correlationId) ELSE correlationId END AS correlationId,
-      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](orderingKey) ELSE orderingKey END AS orderingKey,
-      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](dedupKey) ELSE dedupKey END AS dedupKey,
-      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](source) ELSE source END AS source,
-      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](hash) ELSE hash END AS hash
+      CASE WHEN @RawMessages = 1 THEN [$(Schema)].[JsonText](topic) ELSE topic END AS topic,
+      CASE WHEN @RawMessages = 1 THEN [$(Schema)].[JsonText](correlationId) ELSE correlationId END AS correlationId,
+      CASE WHEN @RawMessages = 1 THEN [$(Schema)].[JsonText](orderingKey) ELSE orderingKey END AS orderingKey,
+      CASE WHEN @RawMessages = 1 THEN [$(Schema)].[JsonText](dedupKey) ELSE dedupKey END AS dedupKey,
+      CASE WHEN @RawMessages = 1 THEN [$(Schema)].[JsonText](source) ELSE source END AS source,
+      CASE WHEN @RawMessages = 1 THEN [$(Schema)].[JsonText](hash) ELSE hash END AS hash
     FROM OPENJSON(@Messages) WITH (
       ordinal nvarchar(max) '$.ordinal',
       messageId nvarchar(max) '$.messageId',
@@ -114,26 +116,33 @@ BEGIN CATCH
   IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two entries of @Messages have the same ordinal; give each an ordinal of its own.', 1;
   THROW;
 END CATCH;
-IF EXISTS (SELECT 1 FROM @New WHERE IsBad = 1)
+-- The first check that any message fails, in one pass over all messages.
+SELECT @Wrong = MIN(CASE
+    WHEN IsBad = 1 THEN 1
+    WHEN DATALENGTH(SUBSTRING(Topic, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(OrderingKey, 201, 1)) > 0
+      OR DATALENGTH(SUBSTRING(DedupKey, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(CorrelationId, 201, 1)) > 0
+      OR DATALENGTH(SUBSTRING(Source, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(Hash, 201, 1)) > 0 THEN 2
+    WHEN Topic IS NULL OR LEN(Topic) = 0 THEN 3
+    WHEN DATALENGTH(LTRIM(RTRIM(Topic))) <> DATALENGTH(Topic) THEN 4
+    WHEN Payload IS NULL THEN 5
+    WHEN DelayMs < 0 OR DelayMs > 1500000000000 THEN 6
+    WHEN Headers IS NOT NULL AND ISJSON(Headers) = 0 THEN 7
+    WHEN DATALENGTH(LTRIM(RTRIM(Source))) <> DATALENGTH(Source) OR DATALENGTH(LTRIM(RTRIM(Hash))) <> DATALENGTH(Hash) THEN 8
+  END),
+  @Keyed = COUNT(DedupHash)
+FROM @New;
+IF @Wrong = 1
   THROW 51025, N'In @Messages, ordinal and delayMs must be whole numbers, messageId must be a UUID of 36 characters, and payloadEscaped must be true or false.', 1;
-IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(SUBSTRING(Topic, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(OrderingKey, 201, 1)) > 0
-  OR DATALENGTH(SUBSTRING(DedupKey, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(CorrelationId, 201, 1)) > 0
-  OR DATALENGTH(SUBSTRING(Source, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(Hash, 201, 1)) > 0)
+IF @Wrong = 2
   THROW 51026, N'In @Messages, a value is too long; topic, orderingKey, dedupKey, correlationId, source and hash may have 200 characters at most.', 1;
-IF EXISTS (SELECT 1 FROM @New WHERE Topic IS NULL OR LEN(Topic) = 0)
-  THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
-IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(LTRIM(RTRIM(Topic))) <> DATALENGTH(Topic))
-  THROW 51024, N'topic must not begin or end with a blank.', 1;
-IF EXISTS (SELECT 1 FROM @New WHERE Payload IS NULL) THROW 51021, N'A message needs a payload; an empty text is allowed.', 1;
-IF EXISTS (SELECT 1 FROM @New WHERE DelayMs < 0 OR DelayMs > 1500000000000)
-  THROW 51022, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;
-IF EXISTS (SELECT 1 FROM @New WHERE Headers IS NOT NULL AND ISJSON(Headers) = 0)
-  THROW 51023, N'headers must be a JSON object of strings.', 1;
-IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(LTRIM(RTRIM(Source))) <> DATALENGTH(Source)
-  OR DATALENGTH(LTRIM(RTRIM(Hash))) <> DATALENGTH(Hash))
-  THROW 51024, N'source and hash must not begin or end with a blank.', 1;
+IF @Wrong = 3 THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
+IF @Wrong = 4 THROW 51024, N'topic must not begin or end with a blank.', 1;
+IF @Wrong = 5 THROW 51021, N'A message needs a payload; an empty text is allowed.', 1;
+IF @Wrong = 6 THROW 51022, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;
+IF @Wrong = 7 THROW 51023, N'headers must be a JSON object of strings.', 1;
+IF @Wrong = 8 THROW 51024, N'source and hash must not begin or end with a blank.', 1;
 IF EXISTS (SELECT 1 FROM @New GROUP BY MessageId HAVING COUNT(*) > 1)
-  OR EXISTS (SELECT 1 FROM @New WHERE DedupHash IS NOT NULL GROUP BY DedupHash, Source HAVING COUNT(*) > 1)
+  OR (@Keyed > 0 AND EXISTS (SELECT 1 FROM @New WHERE DedupHash IS NOT NULL GROUP BY DedupHash, Source HAVING COUNT(*) > 1))
   SET @Collide = 1;
 WHILE @Stored = 0
 BEGIN
@@ -142,11 +151,12 @@ BEGIN
     INSERT @Match (Ordinal, Sequence, MessageId, EnqueuedUtc, Conflict)
     SELECT n.Ordinal, q.Sequence, q.MessageId, q.EnqueuedUtc, CASE WHEN q.Hash <> n.Hash THEN 1 ELSE 0 END
     FROM @New n JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.MessageId = n.MessageId;
-    INSERT @Match (Ordinal, Sequence, MessageId, EnqueuedUtc, Conflict)
-    SELECT n.Ordinal, q.Sequence, q.MessageId, q.EnqueuedUtc, CASE WHEN q.Hash <> n.Hash THEN 1 ELSE 0 END
-    FROM @New n JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK)
-      ON q.DedupHash = n.DedupHash AND q.Source = n.Source AND q.DedupKey IS NOT NULL
-    WHERE n.DedupHash IS NOT NULL;
+    IF @Keyed > 0
+      INSERT @Match (Ordinal, Sequence, MessageId, EnqueuedUtc, Conflict)
+      SELECT n.Ordinal, q.Sequence, q.MessageId, q.EnqueuedUtc, CASE WHEN q.Hash <> n.Hash THEN 1 ELSE 0 END
+      FROM @New n JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK)
+        ON q.DedupHash = n.DedupHash AND q.Source = n.Source AND q.DedupKey IS NOT NULL
+      WHERE n.DedupHash IS NOT NULL;
     IF @Collide = 1 OR EXISTS (SELECT 1 FROM @Match WHERE Conflict = 1)
     BEGIN
 :r parts/queue-enqueue-one-by-one.sql
