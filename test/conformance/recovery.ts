@@ -259,6 +259,22 @@ export function recoverySuite(scene: Scene): void {
       expect(second.messages).toMatchObject([{ payload: 'K2', recovered: true }]);
     });
 
+    test('Q7, Q10: nor does it when the run asks for several recovered messages together', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(line('K', 'K1', 'K2'));
+      const crashed = await take(queue);
+      await settle(queue, crashed.lease, [retry(crashed.messages[0]!)], keep);
+      const run = await takeAfterCrash(queue);
+      expect(payloads(run.messages)).toEqual(['K1']);
+      await settle(queue, run.lease, [retry(run.messages[0]!)], keep);
+      await queue.enqueue([message('A')]);
+      const second = await settle(queue, run.lease, [], next({ together: 8 }));
+      expect(payloads(second.messages)).toEqual(['K1', 'A']);
+      expect(second.more).toBe(true);
+      const third = await settle(queue, run.lease, second.messages.map(done), next({ together: 8 }));
+      expect(third.messages).toMatchObject([{ payload: 'K2', recovered: true }]);
+    });
+
     test('Q7, Q10: a claim ends before a recovered message in the middle of a group', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(line('K', 'K1', 'K2', 'K3'));

@@ -81,12 +81,6 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   ),
   ...each(
     'outcomes.ts',
-    'wanted.size === done.length && found.length === done.length',
-    ['wanted.size === done.length && found.length === done.length → (found.length === done.length)'],
-    'The lines found differ by their sequences, so as many of them as there are outcomes are all those wanted.',
-  ),
-  ...each(
-    'outcomes.ts',
     'if (matched.length <= fewRows) for (const sequence of matched)',
     ['matched.length <= fewRows → false', 'matched.length <= fewRows → true', '<= → <'],
     'Both ways write the same; the number of rows decides which of them is faster.',

@@ -144,6 +144,20 @@ test('Q4: a run under way takes a delayed message from its very millisecond', as
   expect(await settle(queue, run, [], claim)).toMatchObject({ messages: [{ payload: 'delayed' }] });
 });
 
+test('Q4: a run that begins takes a delayed message that an earlier run had no room for', async () => {
+  const queue = await aQueue();
+  await queue.enqueue([message('mail', { topic: 'mails' }), message('delayed', { dueInMs: 1_000 })]);
+  now += 1_000;
+  const beginWith = async (room: number) => {
+    const claim = { limit: 10, maxBytes: manyBytes, rooms: [{ topic: 'orders', room }] };
+    return (await queue.begin({ owner: 'run', durationMs: 60_000, claim })) as Claimed;
+  };
+  const run = await beginWith(0);
+  expect(payloads(run)).toEqual(['mail']);
+  await settle(queue, run, run.messages.map(done));
+  expect(payloads(await beginWith(1))).toEqual(['delayed']);
+});
+
 test('Q4, Q10: a message behind a head has its place by its own due time if that is later', async () => {
   const queue = await aQueue();
   await queue.enqueue([

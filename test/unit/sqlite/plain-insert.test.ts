@@ -239,6 +239,15 @@ test('Q5, Q10: rows that are wrongly unblocked are claimed in sequence, with one
   for (const { messageId } of letters) expect(await queue.get(messageId)).toMatchObject({ attempts: 1 });
 });
 
+test('Q10, Q15: a row that is wrongly unblocked, with a key that cannot be read, waits for no other', async () => {
+  const queue = await place.outbox();
+  await sql(`INSERT INTO Outbox (Topic, OrderingKey, Payload)
+    VALUES ('t', CAST(x'6bff' AS TEXT), '1'), ('t', CAST(x'6bff' AS TEXT), '2')`);
+  await sql('UPDATE Outbox SET Blocked = 0');
+  const reason = { unreadable: 'OrderingKey is not valid UTF-8' };
+  expect(await begin(queue)).toMatchObject({ messages: [reason, reason], more: false });
+});
+
 test('Q10: a head that is wrongly blocked is unblocked by the messages behind it', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));

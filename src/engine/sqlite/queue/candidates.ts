@@ -139,7 +139,7 @@ export class Candidates {
    * group for that.
    */
   get isFollowerLeft(): boolean {
-    return this.#followers.some((follower) => (follower.candidate ?? this.#read(follower)) !== null);
+    return this.#followers.some((follower) => this.#read(follower) !== null);
   }
 
   /** Whether a due message was left out. */
