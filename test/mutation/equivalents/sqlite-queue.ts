@@ -209,6 +209,7 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     ['first.length === 0 → false'],
     'A negative age, also an infinite one, means that no message is due.',
   ),
+  ...each('counts.ts', 'members: 0,', ['0 → 1'], 'Only its limit is asked for, and the members that are blocked.'),
   ...each(
     'enqueue.ts',
     "function assertTrimmed({ topic, source = '', hash = '' }: NewMessage): void {",

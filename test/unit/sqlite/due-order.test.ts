@@ -225,6 +225,34 @@ test('Q16: a prompt and a delayed message are drawn in, and an honest delay is n
   ]);
 });
 
+test('Q16: messages that were enqueued one after another are drawn in by one call', async () => {
+  const queue = await aQueue();
+  for (const payload of ['1', '2', '3']) {
+    await queue.enqueue([message(payload), message(`${payload} delayed`, { dueInMs: 500 })]);
+    now += 1;
+  }
+  now -= 3_600_000;
+  const run = await begin(queue);
+  expect(payloads(run)).toEqual(['1', '2', '3']);
+  now += 500;
+  const claim: Then = { do: 'claim', solo: false, limit: 10, maxBytes: manyBytes };
+  expect(payloads(await settle(queue, run, [], claim))).toEqual(['1 delayed', '2 delayed', '3 delayed']);
+});
+
+test('Q15, Q16: a message whose times no program can read, stored with the constraints switched off, is drawn in', async () => {
+  const queue = await aQueue();
+  const ticks = 639_000_000_000_000_000n;
+  await withProgram(tenantFileOf(place), (db) =>
+    db.exec(`PRAGMA ignore_check_constraints = ON;
+      INSERT INTO Outbox (Topic, Payload, EnqueuedUtc, DueUtc) VALUES ('orders', 'far', ${ticks}, ${ticks})`),
+  );
+  const unreadable = expect.stringMatching(/^EnqueuedUtc is not a time/);
+  expect(await begin(queue)).toMatchObject({
+    messages: [{ unreadable, dueUtc: new Date(now) }],
+    nextDueInMs: null,
+  });
+});
+
 test.each([
   [1_000, false],
   [1_001, true],
