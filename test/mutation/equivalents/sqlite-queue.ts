@@ -65,6 +65,24 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     ['claimed.messages !== done.length → true'],
     slower,
   ),
+  ...each(
+    'outcomes.ts',
+    'if (keyed > 0) unblockBehindSettled(',
+    ['keyed > 0 → true', '> → >='],
+    nothingThere,
+  ),
+  ...each(
+    'outcomes.ts',
+    'if (keyed > 0 && countClaimed(connection, table).messages !== done.length) return undefined;',
+    ['keyed > 0 && countClaimed(connection, table).messages !== done.length → (keyed > 0)'],
+    slower,
+  ),
+  ...each(
+    'outcomes.ts',
+    'if (changed === done.length) return [];',
+    ['changed === done.length → false'],
+    slower,
+  ),
   ...each('outcomes.ts', 'found.every((line) => wanted.has(line))', ['wanted.has(line) → undefined'], slower),
   ...each(
     'outcomes.ts',
@@ -103,7 +121,6 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     ['1 → 0'],
     'It is asked with one message taken, and allows no other either way.',
   ),
-  ...each('claim.ts', 'isDueLeft = !candidate.follows;', ['isDueLeft = !candidate.follows; → ;'], slower),
   ...each(
     'claim.ts',
     'if (left > 0 && first!.turn < turn) left -= ',
@@ -130,6 +147,18 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
       `throw new Error(\`a claim of \${due} due messages claimed \${claimed}\`); → ;`,
     ],
     'No test can bring about what it guards against: that the two ways of reading the due messages differ.',
+  ),
+  ...each(
+    'claim.ts',
+    'assertClaimed(due.length - left, due.length);',
+    ['assertClaimed(due.length - left, due.length); → ;', '- → +'],
+    'No test can bring about what it guards against, and without that nothing is left.',
+  ),
+  ...each(
+    'claim.ts',
+    'const take = taken.some(({ follows }) => follows) ? ',
+    ['taken.some(({ follows }) => follows) → true'],
+    'The messages that follow none are unblocked before, so the statement changes nothing else of them.',
   ),
   ...each(
     'candidates.ts',
@@ -209,7 +238,12 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     ['first.length === 0 → false'],
     'A negative age, also an infinite one, means that no message is due.',
   ),
-  ...each('counts.ts', 'members: 0,', ['0 → 1'], 'Only its limit is asked for, and the members that are blocked.'),
+  ...each(
+    'counts.ts',
+    'members: 0,',
+    ['0 → 1'],
+    'Only its limit is asked for, and the members that are blocked.',
+  ),
   ...each(
     'enqueue.ts',
     "function assertTrimmed({ topic, source = '', hash = '' }: NewMessage): void {",
@@ -297,12 +331,6 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     line: 'if (message.orderingKey === null || next === null) return;',
     mutant: 'message.orderingKey === null || next === null → (next === null)',
     why: 'Without a key there is no next message; that of a row whose key cannot be read is blocked, and stays so.',
-  },
-  {
-    file: 'src/engine/sqlite/queue/candidates.ts',
-    line: 'turn: dueMsOf(row), follows: false, next: row[16] };',
-    mutant: 'false → true',
-    why: 'The messages are then claimed one by one, and what is left is read again, which is only slower.',
   },
   {
     file: 'src/engine/sqlite/queue/candidates.ts',

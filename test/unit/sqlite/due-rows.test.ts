@@ -58,6 +58,18 @@ test.each([10, 500])(
   },
 );
 
+test.each([
+  [501, [128, 373, 16, 32, 64, 128, 256, 512, 512]],
+  [129, [128, 1, 16, 32, 64, 128, 256, 512, 512]],
+])(
+  'Q4: with %i rows expected, the statements read few rows at first and never more than 512',
+  (expected, counts) => {
+    const { rows, asked } = scene(expected);
+    while (rows.next() !== undefined);
+    expect(asked.map(({ count }) => count).slice(0, counts.length)).toEqual(counts);
+  },
+);
+
 test('Q4: a claim that takes what it expects reads no row more', () => {
   const { rows, asked } = scene(11);
   for (let n = 0; n < 11; n++) rows.next();

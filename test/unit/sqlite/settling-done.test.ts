@@ -143,6 +143,37 @@ test.each(histories)('Q6, Q8: a row that another fence has claimed, %s', async (
   expect(await claimedRows()).toEqual([3]);
 });
 
+test.each(histories)(
+  'Q6, Q8: a row that another fence has claimed, among others in flight, %s',
+  async (_, change) => {
+    const { queue, run, outcomes } = await claimed();
+    await withProgram(tenantFileOf(place), (db) =>
+      db.exec(`UPDATE Outbox SET ClaimFence = 99 WHERE Sequence = 3; ${change}`),
+    );
+    expect(await settle(queue, run, outcomes.slice(1, 7), renew)).toMatchObject({ unmatched: [3] });
+    expect(await claimedRows()).toEqual([1, 3, 8]);
+  },
+);
+
+test('Q10, Q13: a replayed head is not due until the messages of its key that run are done, all of them', async () => {
+  const queue = await place.outbox();
+  const orderingKey = 'k';
+  await queue.enqueue([message('k1', { orderingKey })]);
+  const dying = await begin(queue);
+  const died = { ...dying.messages[0]!, kind: 'dead', error: 'no' } as const;
+  await settle(queue, dying, [died], { do: 'release-lease' }, { onDead: 'continue' });
+  await queue.enqueue([...'12345'].map((payload) => message(payload)));
+  await queue.enqueue(['k2', 'k3'].map((payload) => message(payload, { orderingKey })));
+  const run = await begin(queue);
+  expect(await queue.act({ do: 'replay' }, [died])).toHaveLength(1);
+  const outcomes = run.messages.map(({ sequence, messageId }) => done(sequence, messageId));
+  expect(outcomes).toHaveLength(7);
+  await settle(queue, run, outcomes.slice(0, 6), renew);
+  expect(await queue.statistics()).toMatchObject({ claimed: 1, blocked: 1, due: 0 });
+  await settle(queue, run, outcomes.slice(6), renew);
+  expect(await queue.statistics()).toMatchObject({ claimed: 0, blocked: 0, due: 1 });
+});
+
 test.each(histories)('Q6, Q8: rows that another fence has claimed, all of them, %s', async (_, change) => {
   const { queue, run, outcomes } = await claimed();
   await withProgram(tenantFileOf(place), (db) => db.exec(`UPDATE Outbox SET ClaimFence = 99; ${change}`));
