@@ -205,7 +205,6 @@ function applyEachDone(
     keys.add(row[2]);
   }
   if (matched.length <= fewRows) for (const sequence of matched) connection.run(sql.oneDone, now, sequence);
-  else if (claimed.size === 0) connection.run(sql.allDone, now, lease.fence);
   else connection.run(sql.done, now, JSON.stringify(matched));
   return unmatched;
 }
