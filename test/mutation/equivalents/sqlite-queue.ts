@@ -110,12 +110,6 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     'Both ways read the same; the number of outcomes decides which of them is faster.',
   ),
   ...each(
-    'room-behind.ts',
-    'for (let read = 0; ends.length > 0 && read < limit; read += ends.length) {',
-    ['0 → 1'],
-    'A head takes a place of the claim itself, so that one message fewer behind it is enough.',
-  ),
-  ...each(
     'claim.ts',
     "withRoom.has(sequence) || rooms.of(topic, source ?? '') === undefined",
     ["source ?? '' → (source)"],

@@ -189,6 +189,23 @@ test.each([
   expect(payloads(run).sort()).toEqual(['A1', 'A2', 'B1', 'B2', last].sort());
 });
 
+test('D4: of more parked messages than one call makes due, the one that is due last stays parked', async () => {
+  const queue = await aQueue();
+  const later = now + 3_600_000;
+  await withProgram(tenantFileOf(place), (db) =>
+    db.exec(`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+      INSERT INTO Outbox (Topic, Payload, Parks, EnqueuedUtc, DueUtc)
+      SELECT 'orders', i, 1, ${now}, ${later} - i / 2 FROM n`),
+  );
+  const request = { owner: 'run', durationMs: 60_000, handled: [{ topic: 'orders' }] };
+  const claim = { limit: 1, maxBytes: manyBytes };
+  expect(await queue.begin({ ...request, claim })).toMatchObject({ parked: { more: true } });
+  const parked = await withProgram(tenantFileOf(place), (db) =>
+    db.prepare(`SELECT Payload FROM Outbox WHERE DueUtc > ${now} ORDER BY Sequence`).all(),
+  );
+  expect(parked).toEqual([{ Payload: '1' }]);
+});
+
 test('Q11: the next due time is the earlier one of both', async () => {
   const queue = await aQueue();
   await queue.enqueue([message('a', { dueInMs: 5_000 })]);

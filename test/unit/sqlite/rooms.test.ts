@@ -56,6 +56,44 @@ test('Q4, Q10: a message behind its head that is not due yet takes no room from 
   expect(payloads(await beginWith(queue, [{ topic: 'orders', room: 2 }]))).toEqual(['a1', 'b1', 'b2', 'b3']);
 });
 
+test('Q4, Q10: a message behind its head that is dead takes no room from those that can start', async () => {
+  const queue = await aQueue();
+  const keyed = (payload: string) => message(payload, { orderingKey: payload[0]! });
+  await queue.enqueue([keyed('a1'), keyed('a2')]);
+  const run = await begin(queue);
+  const [a1, a2] = run.messages;
+  await queue.enqueue([keyed('b1'), keyed('b2'), keyed('b3')]);
+  const ends = [
+    { ...a1!, kind: 'release', delayMs: 0 },
+    { ...a2!, kind: 'dead', error: 'no' },
+  ] as const;
+  const claimed = await settle(queue, run, ends, claimWith([{ topic: 'orders', room: 2 }]));
+  expect(payloads(claimed)).toEqual(['a1', 'b1', 'b2', 'b3']);
+});
+
+test('Q4, Q10: a group goes on behind a message of a topic without a limit', async () => {
+  const queue = await aQueue();
+  const orderingKey = 'k';
+  await queue.enqueue([
+    message('k1', { orderingKey }),
+    message('k2', { orderingKey, topic: 'mails' }),
+    message('k3', { orderingKey }),
+  ]);
+  expect(payloads(await beginWith(queue, [{ topic: 'orders', room: 2 }]))).toEqual(['k1', 'k2', 'k3']);
+});
+
+test('Q4, Q10: a message behind one without room takes no room from those that can start', async () => {
+  const queue = await aQueue();
+  const keyed = (payload: string, topic: string) => message(payload, { orderingKey: payload[0]!, topic });
+  await queue.enqueue([keyed('a1', 'quick'), keyed('a2', 'orders'), keyed('a3', 'mails')]);
+  await queue.enqueue([keyed('b1', 'quick'), keyed('b2', 'quick'), keyed('b3', 'mails')]);
+  const rooms = [
+    { topic: 'orders', room: 0 },
+    { topic: 'mails', room: 1 },
+  ];
+  expect(payloads(await beginWith(queue, rooms))).toEqual(['a1', 'b1', 'b2', 'b3']);
+});
+
 test('I4, Q4, Q10: the room of a source bounds no message without a source', async () => {
   const queue = await aQueue();
   await queue.enqueue(['1', '2', '3'].map((nth) => message(nth, { orderingKey: 'k' })));

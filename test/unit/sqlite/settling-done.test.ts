@@ -155,6 +155,14 @@ test.each(histories)(
   },
 );
 
+test.each(histories)('Q8, L3: a run that releases its lease has released it, %s', async (_, change) => {
+  const { queue, run, outcomes } = await claimed();
+  await withProgram(tenantFileOf(place), (db) => db.exec(change));
+  expect(await settle(queue, run, outcomes)).toMatchObject({ lease: 'released', unmatched: [] });
+  const claim = { limit: 1, maxBytes: 1_000 };
+  expect(await queue.begin({ owner: 'another', durationMs: 1_000, claim })).toMatchObject({ status: 'idle' });
+});
+
 test('Q10, Q13: a replayed head is not due until the messages of its key that run are done, all of them', async () => {
   const queue = await place.outbox();
   const orderingKey = 'k';
