@@ -239,6 +239,18 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     'A negative age, also an infinite one, means that no message is due.',
   ),
   ...each(
+    'run-calls.ts',
+    '#isChanged = false;',
+    ['false → true'],
+    'A call of another run may then make the queue forget its run’s last call, and ids are compared: only slower.',
+  ),
+  ...each(
+    'run-calls.ts',
+    'this.#change(isDone ? ',
+    ['isDone → true'],
+    'No database has the id that is then remembered, so each later call of the run looks for it in vain.',
+  ),
+  ...each(
     'counts.ts',
     'members: 0,',
     ['0 → 1'],
