@@ -88,6 +88,8 @@ export function messagesSuite(scene: Scene): void {
       const { messages } = await queue.find({ correlationId: '1st' }, { limit: 1, examine });
       const { enqueuedUtc } = messages[0]!;
       await expect(found(queue, { enqueuedFrom: enqueuedUtc, topic: 'other' })).resolves.toEqual(['1st']);
+      const after = new Date(enqueuedUtc.getTime() + 1);
+      await expect(found(queue, { enqueuedFrom: after, topic: 'other' })).resolves.toEqual([]);
       await expect(found(queue, { enqueuedBefore: enqueuedUtc, topic: 'other' })).resolves.toEqual([]);
       await expect(found(queue, { olderThanMs: anHour })).resolves.toEqual([]);
     });

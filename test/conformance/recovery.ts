@@ -8,6 +8,7 @@ import {
   dead,
   done,
   finish,
+  giveBack,
   keep,
   line,
   message,
@@ -83,6 +84,33 @@ export function recoverySuite(scene: Scene): void {
       expect(rest.more).toBe(true);
       const last = await settle(queue, run.lease, rest.messages.map(done), next({ together: 16 }));
       expect(payloads(last.messages)).toEqual(['younger']);
+    });
+
+    test('Q7: a recovered message that was started more than once comes together with no other', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([message('older'), message('A')]);
+      const crashed = await take(queue);
+      const [older, a] = crashed.messages;
+      await settle(queue, crashed.lease, [giveBack(older!), retry(a!)], keep);
+      await queue.enqueue([message('B')]);
+      const again = await settle(queue, crashed.lease, [], next());
+      expect(payloads(again.messages)).toEqual(['older', 'A', 'B']);
+      await settle(queue, crashed.lease, [giveBack(older!)], keep);
+      const run = await takeAfterCrash(queue);
+      expect(payloads(run.messages)).toEqual(['older']);
+      const claims = await finish(queue, run, next({ together: 8 }));
+      expect(claims.map(payloads)).toEqual([['older'], ['A'], ['B']]);
+    });
+
+    test('Q7: recovered messages come together with none that was retried, not recovered', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(['older', 'recovered', 'retried'].map((payload) => message(payload)));
+      const crashed = await take(queue);
+      const [older, , retried] = crashed.messages;
+      await settle(queue, crashed.lease, [giveBack(older!), retry(retried!)], keep);
+      const run = await takeAfterCrash(queue);
+      const claims = await finish(queue, run, next({ together: 8 }));
+      expect(claims.map(payloads)).toEqual([['older'], ['recovered'], ['retried']]);
     });
 
     test('Q7, Q9: a run takes more and more of the recovered messages at once, as they prove harmless', async () => {
@@ -257,6 +285,22 @@ export function recoverySuite(scene: Scene): void {
       expect(run).toMatchObject({ recovered: 1, more: true });
       const second = await settle(queue, run.lease, run.messages.map(done), next());
       expect(second.messages).toMatchObject([{ payload: 'K2', recovered: true }]);
+    });
+
+    test('Q7, Q10: nor does it when the run asks for several recovered messages together', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(line('K', 'K1', 'K2'));
+      const crashed = await take(queue);
+      await settle(queue, crashed.lease, [retry(crashed.messages[0]!)], keep);
+      const run = await takeAfterCrash(queue);
+      expect(payloads(run.messages)).toEqual(['K1']);
+      await settle(queue, run.lease, [retry(run.messages[0]!)], keep);
+      await queue.enqueue([message('A')]);
+      const second = await settle(queue, run.lease, [], next({ together: 8 }));
+      expect(payloads(second.messages)).toEqual(['K1', 'A']);
+      expect(second.more).toBe(true);
+      const third = await settle(queue, run.lease, second.messages.map(done), next({ together: 8 }));
+      expect(third.messages).toMatchObject([{ payload: 'K2', recovered: true }]);
     });
 
     test('Q7, Q10: a claim ends before a recovered message in the middle of a group', async () => {

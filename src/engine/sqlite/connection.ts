@@ -63,8 +63,8 @@ export class Connection {
   }
 
   /** How many rows the statement changed. */
-  run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.prepare(sql).run(...values).changes);
+  run(sql: string, ...values: Values): number {
+    return Number(this.prepare(sql).run(...(values as SQLInputValue[])).changes);
   }
 
   /** How many rows this connection has changed. */

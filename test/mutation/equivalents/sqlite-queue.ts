@@ -65,6 +65,24 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     ['claimed.messages !== done.length → true'],
     slower,
   ),
+  ...each(
+    'outcomes.ts',
+    'if (keyed > 0) unblockBehindSettled(',
+    ['keyed > 0 → true', '> → >='],
+    nothingThere,
+  ),
+  ...each(
+    'outcomes.ts',
+    'if (keyed > 0 && countClaimed(connection, table).messages !== done.length) return undefined;',
+    ['keyed > 0 && countClaimed(connection, table).messages !== done.length → (keyed > 0)'],
+    slower,
+  ),
+  ...each(
+    'outcomes.ts',
+    'if (changed === done.length) return [];',
+    ['changed === done.length → false'],
+    slower,
+  ),
   ...each('outcomes.ts', 'found.every((line) => wanted.has(line))', ['wanted.has(line) → undefined'], slower),
   ...each(
     'outcomes.ts',
@@ -81,21 +99,15 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   ),
   ...each(
     'outcomes.ts',
-    'wanted.size === done.length && found.length === done.length',
-    ['wanted.size === done.length && found.length === done.length → (found.length === done.length)'],
-    'The lines found differ by their sequences, so as many of them as there are outcomes are all those wanted.',
-  ),
-  ...each(
-    'outcomes.ts',
     'if (matched.length <= fewRows) for (const sequence of matched)',
     ['matched.length <= fewRows → false', 'matched.length <= fewRows → true', '<= → <'],
     'Both ways write the same; the number of rows decides which of them is faster.',
   ),
   ...each(
     'outcomes.ts',
-    'else if (claimed.size === 0) connection.run(',
-    ['claimed.size === 0 → false'],
-    slower,
+    'done.length <= fewRows',
+    ['done.length <= fewRows → false', 'done.length <= fewRows → true', '<= → <'],
+    'Both ways read the same; the number of outcomes decides which of them is faster.',
   ),
   ...each(
     'claim.ts',
@@ -109,7 +121,6 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     ['1 → 0'],
     'It is asked with one message taken, and allows no other either way.',
   ),
-  ...each('claim.ts', 'isDueLeft = !candidate.follows;', ['isDueLeft = !candidate.follows; → ;'], slower),
   ...each(
     'claim.ts',
     'if (left > 0 && first!.turn < turn) left -= ',
@@ -136,6 +147,18 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
       `throw new Error(\`a claim of \${due} due messages claimed \${claimed}\`); → ;`,
     ],
     'No test can bring about what it guards against: that the two ways of reading the due messages differ.',
+  ),
+  ...each(
+    'claim.ts',
+    'assertClaimed(due.length - left, due.length);',
+    ['assertClaimed(due.length - left, due.length); → ;', '- → +'],
+    'No test can bring about what it guards against, and without that nothing is left.',
+  ),
+  ...each(
+    'claim.ts',
+    'const take = taken.some(({ follows }) => follows) ? ',
+    ['taken.some(({ follows }) => follows) → true'],
+    'The messages that follow none are unblocked before, so the statement changes nothing else of them.',
   ),
   ...each(
     'candidates.ts',
@@ -214,6 +237,24 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     'oldestDueAgeMs: first.length === 0 ? null : now - Math.min(...first),',
     ['first.length === 0 → false'],
     'A negative age, also an infinite one, means that no message is due.',
+  ),
+  ...each(
+    'run-calls.ts',
+    '#isChanged = false;',
+    ['false → true'],
+    'A call of another run may then make the queue forget its run’s last call, and ids are compared: only slower.',
+  ),
+  ...each(
+    'run-calls.ts',
+    'this.#change(isDone ? ',
+    ['isDone → true'],
+    'No database has the id that is then remembered, so each later call of the run looks for it in vain.',
+  ),
+  ...each(
+    'counts.ts',
+    'members: 0,',
+    ['0 → 1'],
+    'Only its limit is asked for, and the members that are blocked.',
   ),
   ...each(
     'enqueue.ts',
@@ -302,12 +343,6 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     line: 'if (message.orderingKey === null || next === null) return;',
     mutant: 'message.orderingKey === null || next === null → (next === null)',
     why: 'Without a key there is no next message; that of a row whose key cannot be read is blocked, and stays so.',
-  },
-  {
-    file: 'src/engine/sqlite/queue/candidates.ts',
-    line: 'turn: dueMsOf(row), follows: false, next: row[16] };',
-    mutant: 'false → true',
-    why: 'The messages are then claimed one by one, and what is left is read again, which is only slower.',
   },
   {
     file: 'src/engine/sqlite/queue/candidates.ts',

@@ -1,7 +1,7 @@
 /** What a claim reads behind the messages that it takes, when many ordering groups take turns. */
 import { Connection } from '../../../src/engine/sqlite/connection.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
-import { begin, message } from './scene.ts';
+import { begin, manyBytes, message } from './scene.ts';
 
 const place = new SqlitePlace();
 
@@ -50,4 +50,15 @@ test('Q11: a full claim leaves more if one of the messages behind those that it 
   ]);
   now += 1;
   expect(await begin(queue, 50)).toMatchObject({ more: true });
+});
+
+test('Q4, Q10: a claim with a limit of its topic looks at no more messages behind a head than it may take', async () => {
+  const queue = await place.outbox('acme', place.engine({ clock: () => start }));
+  await queue.enqueue(Array.from({ length: 100 }, () => message('x', { orderingKey: 'k' })));
+  const reads = jest.spyOn(Connection.prototype, 'getTuple');
+  const claim = { limit: 10, maxBytes: manyBytes, rooms: [{ topic: 'orders', room: 50 }] };
+  const run = await queue.begin({ owner: 'run', durationMs: 60_000, claim });
+  expect(run.status === 'claimed' && run.messages).toHaveLength(10);
+  const behind = reads.mock.calls.filter(([sql]) => /^SELECT .* InGroup = 1 AND Sequence > \? /s.test(sql));
+  expect(behind).toHaveLength(10);
 });

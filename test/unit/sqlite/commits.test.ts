@@ -1,8 +1,10 @@
 /** F7: the ends of callers' successive transactions on one connection, which `DatabaseSync` does not report. */
 import type { DatabaseSync } from 'node:sqlite';
+import { Connection } from '../../../src/engine/sqlite/connection.ts';
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import { nextLookMs } from '../../../src/engine/sqlite/queue/commits.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
+import { until } from '../../conformance/until.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { message, tenantFileOf, withProgram } from './scene.ts';
 
@@ -146,4 +148,20 @@ test('F7: a database that is closed before the transaction ends reports a commit
 
 test('F7: a transaction’s end is looked for after a tenth of the time that it has lasted, within limits', () => {
   expect([0, 40, 500, 60_000].map(nextLookMs)).toEqual([5, 5, 50, 100]);
+});
+
+test('F7: a transaction of another driver counts as committed when its message is there, and not before', async () => {
+  const queue = await place.outbox();
+  const letter = message('1');
+  const looks = jest.spyOn(Connection.prototype, 'get');
+  let isCommitted = false;
+  const committed = queue.committed({}, letter.messageId).then(() => {
+    isCommitted = true;
+  });
+  const looksForIt = () => looks.mock.calls.filter(([, id]) => id === letter.messageId).length;
+  await until('it is looked for a second time', async () => isCommitted || looksForIt() >= 2);
+  expect(isCommitted).toBe(false);
+  await queue.enqueue([letter]);
+  await committed;
+  looks.mockRestore();
 });

@@ -144,6 +144,20 @@ test('Q4: a run under way takes a delayed message from its very millisecond', as
   expect(await settle(queue, run, [], claim)).toMatchObject({ messages: [{ payload: 'delayed' }] });
 });
 
+test('Q4: a run that begins takes a delayed message that an earlier run had no room for', async () => {
+  const queue = await aQueue();
+  await queue.enqueue([message('mail', { topic: 'mails' }), message('delayed', { dueInMs: 1_000 })]);
+  now += 1_000;
+  const beginWith = async (room: number) => {
+    const claim = { limit: 10, maxBytes: manyBytes, rooms: [{ topic: 'orders', room }] };
+    return (await queue.begin({ owner: 'run', durationMs: 60_000, claim })) as Claimed;
+  };
+  const run = await beginWith(0);
+  expect(payloads(run)).toEqual(['mail']);
+  await settle(queue, run, run.messages.map(done));
+  expect(payloads(await beginWith(1))).toEqual(['delayed']);
+});
+
 test('Q4, Q10: a message behind a head has its place by its own due time if that is later', async () => {
   const queue = await aQueue();
   await queue.enqueue([
@@ -173,6 +187,23 @@ test.each([
     claim: { limit: 10, maxBytes: manyBytes, rooms },
   })) as Claimed;
   expect(payloads(run).sort()).toEqual(['A1', 'A2', 'B1', 'B2', last].sort());
+});
+
+test('D4: of more parked messages than one call makes due, the one that is due last stays parked', async () => {
+  const queue = await aQueue();
+  const later = now + 3_600_000;
+  await withProgram(tenantFileOf(place), (db) =>
+    db.exec(`WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
+      INSERT INTO Outbox (Topic, Payload, Parks, EnqueuedUtc, DueUtc)
+      SELECT 'orders', i, 1, ${now}, ${later} - i / 2 FROM n`),
+  );
+  const request = { owner: 'run', durationMs: 60_000, handled: [{ topic: 'orders' }] };
+  const claim = { limit: 1, maxBytes: manyBytes };
+  expect(await queue.begin({ ...request, claim })).toMatchObject({ parked: { more: true } });
+  const parked = await withProgram(tenantFileOf(place), (db) =>
+    db.prepare(`SELECT Payload FROM Outbox WHERE DueUtc > ${now} ORDER BY Sequence`).all(),
+  );
+  expect(parked).toEqual([{ Payload: '1' }]);
 });
 
 test('Q11: the next due time is the earlier one of both', async () => {
@@ -209,6 +240,34 @@ test('Q16: a prompt and a delayed message are drawn in, and an honest delay is n
     { Payload: 'delayed', DueUtc: now + 60_000, DueSetUtc: now },
     { Payload: 'honest', DueUtc: now + 7_200_000, DueSetUtc: null },
   ]);
+});
+
+test('Q16: messages that were enqueued one after another are drawn in by one call', async () => {
+  const queue = await aQueue();
+  for (const payload of ['1', '2', '3']) {
+    await queue.enqueue([message(payload), message(`${payload} delayed`, { dueInMs: 500 })]);
+    now += 1;
+  }
+  now -= 3_600_000;
+  const run = await begin(queue);
+  expect(payloads(run)).toEqual(['1', '2', '3']);
+  now += 500;
+  const claim: Then = { do: 'claim', solo: false, limit: 10, maxBytes: manyBytes };
+  expect(payloads(await settle(queue, run, [], claim))).toEqual(['1 delayed', '2 delayed', '3 delayed']);
+});
+
+test('Q15, Q16: a message whose times no program can read, stored with the constraints switched off, is drawn in', async () => {
+  const queue = await aQueue();
+  const ticks = 639_000_000_000_000_000n;
+  await withProgram(tenantFileOf(place), (db) =>
+    db.exec(`PRAGMA ignore_check_constraints = ON;
+      INSERT INTO Outbox (Topic, Payload, EnqueuedUtc, DueUtc) VALUES ('orders', 'far', ${ticks}, ${ticks})`),
+  );
+  const unreadable = expect.stringMatching(/^EnqueuedUtc is not a time/);
+  expect(await begin(queue)).toMatchObject({
+    messages: [{ unreadable, dueUtc: new Date(now) }],
+    nextDueInMs: null,
+  });
 });
 
 test.each([

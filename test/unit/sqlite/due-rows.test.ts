@@ -4,11 +4,11 @@ import { DueRows } from '../../../src/engine/sqlite/queue/due-rows.ts';
 
 type Row = readonly [sequence: number, dueUtc: number];
 
-/** 10,000 due messages, and the number of rows that each statement asks for. */
-function scene(expected: number) {
+/** Due messages, and the number of rows that each statement asks for. */
+function scene(expected: number, messages = 10_000) {
   const database = new DatabaseSync(':memory:');
   database.exec(`CREATE TABLE Due (Sequence INTEGER PRIMARY KEY, DueUtc INTEGER NOT NULL);
-    WITH RECURSIVE Numbers (N) AS (SELECT 1 UNION ALL SELECT N + 1 FROM Numbers WHERE N < 10000)
+    WITH RECURSIVE Numbers (N) AS (SELECT 1 UNION ALL SELECT N + 1 FROM Numbers WHERE N < ${messages})
     INSERT INTO Due SELECT N, N / 7 FROM Numbers`);
   const asked: { readonly count: number; readonly bytes: number }[] = [];
   const connection = {
@@ -44,6 +44,29 @@ test.each([2, 11, 501])(
     // Each statement steps over the rows before it: 16 rows at a time would take 625 of them, and 3 million steps.
     expect(asked.length).toBeLessThan(35);
     for (const { count, bytes } of asked) expect(count * bytes).toBeLessThanOrEqual(64_000);
+  },
+);
+
+test.each([10, 500])(
+  'Q4: of fewer messages than expected, %i, no statement looks for more behind the last',
+  (messages) => {
+    const { rows, asked } = scene(501, messages);
+    for (let n = 0; n < messages; n++) expect(rows.next()).toBeDefined();
+    const before = asked.length;
+    expect(rows.next()).toBeUndefined();
+    expect(asked).toHaveLength(before);
+  },
+);
+
+test.each([
+  [501, [128, 373, 16, 32, 64, 128, 256, 512, 512]],
+  [129, [128, 1, 16, 32, 64, 128, 256, 512, 512]],
+])(
+  'Q4: with %i rows expected, the statements read few rows at first and never more than 512',
+  (expected, counts) => {
+    const { rows, asked } = scene(expected);
+    while (rows.next() !== undefined);
+    expect(asked.map(({ count }) => count).slice(0, counts.length)).toEqual(counts);
   },
 );
 

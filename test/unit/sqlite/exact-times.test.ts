@@ -3,7 +3,7 @@
 import { MessageStatus } from '../../../src/engine/message.ts';
 import { countDead } from '../../support/dead-letters.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
-import { begin, type Claimed, message, settle, type Then } from './scene.ts';
+import { begin, type Claimed, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
 
 const place = new SqlitePlace();
 const keep: Then = { do: 'renew-lease' };
@@ -33,6 +33,23 @@ test('Q4, Q11: a message is due from its very millisecond', async () => {
   passes(1);
   expect(await queue.statistics()).toMatchObject({ due: 1, oldestDueAgeMs: 0, nextDueInMs: 0 });
   expect(await queue.begin(request)).toMatchObject({ status: 'claimed', messages: [{ payload: 'x' }] });
+});
+
+test('Q3: a message whose statement another driver runs is due at once, or after its delay', async () => {
+  const { queue, passes } = await tenantWithClock();
+  const letters = [message('now'), message('later', { dueInMs: 1_000 })];
+  await withProgram(tenantFileOf(place), (db) => {
+    for (const { sql, parameters } of letters.map((letter) => queue.enqueueStatement(letter)))
+      db.prepare(sql).run(...parameters);
+  });
+  const enqueuedUtc = new Date(1_700_000_000_000);
+  expect(await queue.get(letters[0]!.messageId)).toMatchObject({ enqueuedUtc, dueUtc: enqueuedUtc });
+  expect(await queue.get(letters[1]!.messageId)).toMatchObject({
+    enqueuedUtc,
+    dueUtc: new Date(1_700_000_001_000),
+  });
+  passes(1_000);
+  expect((await begin(queue)).messages.map(({ payload }) => payload)).toEqual(['now', 'later']);
 });
 
 test('Q10: a message behind a head is claimed with it from the millisecond at which it is due', async () => {

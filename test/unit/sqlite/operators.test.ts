@@ -1,5 +1,5 @@
 /** S3: what operators do to messages, where the conformance suite cannot see the rows or make them odd. */
-import { type Position, walkOf } from '../../../src/engine/message-search.ts';
+import { type Found, type Position, walkOf } from '../../../src/engine/message-search.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, message, settle, tenantFileOf, withProgram } from './scene.ts';
 
@@ -120,3 +120,35 @@ test('S3, Q10: the replacement of a message without a key leaves the group of th
   expect(await queue.statistics()).toMatchObject({ ready: 3, due: 2, blocked: 1 });
   expect((await begin(queue)).messages.map(({ payload }) => payload)).toEqual(['head', 'behind', 'new']);
 });
+
+test.each([
+  ['dead', { states: ['dead'] }],
+  ['done', { states: ['done'] }],
+  ['claimed', { states: ['claimed'] }],
+  ['of a group', { orderingKey: 'k', states: ['ready', 'claimed'] }],
+] as const)(
+  'S3: a search of messages that are %s examines no more than it may, and goes on from there',
+  async (kind, filter) => {
+    const queue = await aQueue();
+    const key = kind === 'of a group' ? { orderingKey: 'k' } : {};
+    await queue.enqueue([...'12345'].map((payload) => message(payload, key)));
+    const run = await begin(queue);
+    // Their ends are at times of their own.
+    for (const each of run.messages) {
+      now += 1;
+      if (kind === 'dead') await settle(queue, run, [{ ...each, kind, error: 'no' }], { do: 'renew-lease' });
+      if (kind === 'done') await settle(queue, run, [{ ...each, kind }], { do: 'renew-lease' });
+    }
+    const found: number[][] = [];
+    let after: Position | null = null;
+    do {
+      const part = { examine: 2, ...(after && { after }) };
+      const { messages, next }: Found = await queue.find(filter, { ...part, limit: 9 });
+      expect((await queue.count(filter, part)).count).toBe(messages.length);
+      found.push(messages.map(({ sequence }) => sequence));
+      after = next;
+    } while (after !== null);
+    const descends = kind === 'done' || kind === 'claimed';
+    expect(found).toEqual(descends ? [[5, 4], [3, 2], [1]] : [[1, 2], [3, 4], [5]]);
+  },
+);

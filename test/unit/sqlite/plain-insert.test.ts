@@ -155,12 +155,14 @@ test.each([6, 7])(
   'Q4, Q15: %p messages, of which six have due times that no program can read, are claimed together',
   async (count) => {
     const queue = await place.outbox();
-    await queue.enqueue(Array.from({ length: count }, (_, nth) => message(`${nth}`)));
+    // A gap in the sequences of the due messages: those of a whole span are claimed in another way.
+    await queue.enqueue([message('0'), message('later', { dueInMs: 3_600_000 })]);
+    await queue.enqueue(Array.from({ length: count - 1 }, (_, nth) => message(`${nth + 1}`)));
     await sql(`PRAGMA ignore_check_constraints = ON;
-      UPDATE Outbox SET DueUtc = -9223372036854775808 WHERE Sequence <= 6`);
+      UPDATE Outbox SET DueUtc = -9223372036854775808 WHERE Sequence <= 7 AND Payload <> 'later'`);
     const { messages } = await begin(queue);
     expect(messages.map(({ payload }) => payload)).toEqual(['', '', '', '', '', '', '6'].slice(0, count));
-    expect(await queue.statistics()).toMatchObject({ claimed: count, ready: 0 });
+    expect(await queue.statistics()).toMatchObject({ claimed: count, ready: 1 });
   },
 );
 
@@ -180,6 +182,19 @@ test('Q3: ids are case-insensitive', async () => {
   const again = await queue.enqueue([message('q', { messageId: id.toLowerCase() })]);
   expect(again).toEqual([{ messageId: id, status: 'duplicate' }]);
   expect(await queue.get(id.toLowerCase())).toMatchObject({ payload: 'p' });
+});
+
+test('Q3: a statement for another driver counts its placeholders from 1, and is refused as the message would be', async () => {
+  const queue = await place.outbox();
+  const { sql: text, parameters } = queue.enqueueStatement(
+    message('x', { orderingKey: 'k' }),
+    (nth) => `$${nth}`,
+  );
+  expect(parameters).toHaveLength(4);
+  expect(text.match(/\$\d/g)).toEqual(['$1', '$2', '$3', '$4']);
+  expect(() => queue.enqueueStatement(message('x', { topic: ' orders' }))).toThrow(
+    'topic must not begin or end with a blank.',
+  );
 });
 
 test('Q10: rows inserted plainly are blocked behind their key', async () => {
@@ -237,6 +252,15 @@ test('Q5, Q10: rows that are wrongly unblocked are claimed in sequence, with one
   await sql('UPDATE Outbox SET Blocked = 0');
   expect(await payloads(queue)).toEqual(['1', '2', '3']);
   for (const { messageId } of letters) expect(await queue.get(messageId)).toMatchObject({ attempts: 1 });
+});
+
+test('Q10, Q15: a row that is wrongly unblocked, with a key that cannot be read, waits for no other', async () => {
+  const queue = await place.outbox();
+  await sql(`INSERT INTO Outbox (Topic, OrderingKey, Payload)
+    VALUES ('t', CAST(x'6bff' AS TEXT), '1'), ('t', CAST(x'6bff' AS TEXT), '2')`);
+  await sql('UPDATE Outbox SET Blocked = 0');
+  const reason = { unreadable: 'OrderingKey is not valid UTF-8' };
+  expect(await begin(queue)).toMatchObject({ messages: [reason, reason], more: false });
 });
 
 test('Q10: a head that is wrongly blocked is unblocked by the messages behind it', async () => {

@@ -163,6 +163,24 @@ test('Q4, Q9, Q12: a run reads only the rows that it works on', async () => {
   }
 });
 
+test.each([
+  ['MessageId', { messageIds: ['a', 'b'] }],
+  ['DedupKey', { dedupKey: 'd' }],
+  ['Dead', { states: ['dead'] }],
+  ['Settled', { states: ['done'] }],
+  ['Claimed', { states: ['claimed'] }],
+  ['Group', { orderingKey: 'k', states: ['ready'] }],
+] as const)('S3: a search by what the index %s has reads nothing else', async (index, filter) => {
+  const queue = await place.outbox();
+  const statements = prepared();
+  await queue.find(filter, { limit: 10, examine: 100 });
+  await queue.count(filter, { examine: 100 });
+  const plans = await plansOf(tenantFileOf(place), 'Outbox', statements);
+  const reads = plans.flatMap(([, steps]) => steps.filter((step) => /^(SCAN|SEARCH) Outbox/.test(step)));
+  expect(reads).not.toEqual([]);
+  for (const step of reads) expect(step).toContain(`INDEX Outbox_${index}`);
+});
+
 test('Q3, Q9: the statements of a busy run are prepared once, and the constraints and triggers of a queue need no temporary table', async () => {
   const queue = await place.outbox();
   const statements = prepared();

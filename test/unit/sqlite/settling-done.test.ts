@@ -1,9 +1,12 @@
 /** Q8: outcomes of many messages that are Done are written together if they are those of all claimed messages. */
 import type { SettledMessage } from '../../../src/engine/message.ts';
+import { Connection } from '../../../src/engine/sqlite/connection.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
 
 const place = new SqlitePlace();
+
+afterEach(() => jest.restoreAllMocks());
 
 const count = 8;
 const renew: Then = { do: 'renew-lease' };
@@ -107,15 +110,6 @@ test('Q8, Q10: a span of the claimed messages of an ordering group', async () =>
   expect(await queue.statistics()).toMatchObject({ ready: 1, blocked: 0 });
 });
 
-test('Q8: a row that another fence has claimed, and an outcome of a message that is gone', async () => {
-  const { queue, run, outcomes } = await claimed();
-  await withProgram(tenantFileOf(place), (db) =>
-    db.exec('UPDATE Outbox SET ClaimFence = 99 WHERE Sequence = 3'),
-  );
-  expect(await settle(queue, run, outcomes, renew)).toMatchObject({ unmatched: [3] });
-  expect(await claimedRows()).toEqual([3]);
-});
-
 test('Q8: ids with line breaks, which several rows could have together', async () => {
   const { queue, run, outcomes } = await claimed();
   await setId(1, 'a\n2 b');
@@ -140,6 +134,54 @@ const histories: readonly [string, string][] = [
   ['as after a restore', breaksHistory],
 ];
 
+test.each(histories)('Q6, Q8: a row that another fence has claimed, %s', async (_, change) => {
+  const { queue, run, outcomes } = await claimed();
+  await withProgram(tenantFileOf(place), (db) =>
+    db.exec(`UPDATE Outbox SET ClaimFence = 99 WHERE Sequence = 3; ${change}`),
+  );
+  expect(await settle(queue, run, outcomes, renew)).toMatchObject({ unmatched: [3] });
+  expect(await claimedRows()).toEqual([3]);
+});
+
+test.each(histories)(
+  'Q6, Q8: a row that another fence has claimed, among others in flight, %s',
+  async (_, change) => {
+    const { queue, run, outcomes } = await claimed();
+    await withProgram(tenantFileOf(place), (db) =>
+      db.exec(`UPDATE Outbox SET ClaimFence = 99 WHERE Sequence = 3; ${change}`),
+    );
+    expect(await settle(queue, run, outcomes.slice(1, 7), renew)).toMatchObject({ unmatched: [3] });
+    expect(await claimedRows()).toEqual([1, 3, 8]);
+  },
+);
+
+test.each(histories)('Q8, L3: a run that releases its lease has released it, %s', async (_, change) => {
+  const { queue, run, outcomes } = await claimed();
+  await withProgram(tenantFileOf(place), (db) => db.exec(change));
+  expect(await settle(queue, run, outcomes)).toMatchObject({ lease: 'released', unmatched: [] });
+  const claim = { limit: 1, maxBytes: 1_000 };
+  expect(await queue.begin({ owner: 'another', durationMs: 1_000, claim })).toMatchObject({ status: 'idle' });
+});
+
+test('Q10, Q13: a replayed head is not due until the messages of its key that run are done, all of them', async () => {
+  const queue = await place.outbox();
+  const orderingKey = 'k';
+  await queue.enqueue([message('k1', { orderingKey })]);
+  const dying = await begin(queue);
+  const died = { ...dying.messages[0]!, kind: 'dead', error: 'no' } as const;
+  await settle(queue, dying, [died], { do: 'release-lease' }, { onDead: 'continue' });
+  await queue.enqueue([...'12345'].map((payload) => message(payload)));
+  await queue.enqueue(['k2', 'k3'].map((payload) => message(payload, { orderingKey })));
+  const run = await begin(queue);
+  expect(await queue.act({ do: 'replay' }, [died])).toHaveLength(1);
+  const outcomes = run.messages.map(({ sequence, messageId }) => done(sequence, messageId));
+  expect(outcomes).toHaveLength(7);
+  await settle(queue, run, outcomes.slice(0, 6), renew);
+  expect(await queue.statistics()).toMatchObject({ claimed: 1, blocked: 1, due: 0 });
+  await settle(queue, run, outcomes.slice(6), renew);
+  expect(await queue.statistics()).toMatchObject({ claimed: 0, blocked: 0, due: 1 });
+});
+
 test.each(histories)('Q6, Q8: rows that another fence has claimed, all of them, %s', async (_, change) => {
   const { queue, run, outcomes } = await claimed();
   await withProgram(tenantFileOf(place), (db) => db.exec(`UPDATE Outbox SET ClaimFence = 99; ${change}`));
@@ -162,3 +204,23 @@ test.each(histories)(
     expect(await settle(queue, run, outcomes, claim)).toMatchObject({ messages: [{ payload: 'k2' }] });
   },
 );
+
+test('Q8: the ids of many messages that are done are read only if the run’s history may be another', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(Array.from({ length: 3 * count }, (_, at) => message(`${at}`)));
+  const run = await begin(queue);
+  const outcomes = run.messages.map(({ sequence, messageId }) => done(sequence, messageId));
+  const reads = [jest.spyOn(Connection.prototype, 'getTuple'), jest.spyOn(Connection.prototype, 'allTuples')];
+  for (const [from, change, readsOfIds] of [
+    [0, '', 0],
+    [count, '', 0],
+    [2 * count, breaksHistory, 1],
+  ] as const) {
+    await withProgram(tenantFileOf(place), (db) => db.exec(change));
+    await expect(settle(queue, run, outcomes.slice(from, from + count), renew)).resolves.toMatchObject({
+      unmatched: [],
+    });
+    const statements = reads.flatMap(({ mock }) => mock.calls.map(([sql]) => sql));
+    expect(statements.filter((sql) => sql.includes('MessageId'))).toHaveLength(readsOfIds);
+  }
+});

@@ -37,6 +37,17 @@ test('blocked messages are looked for among 1,000 members of ordering groups', a
   expect({ ready, blocked, atLeast }).toEqual({ ready: 1_000, blocked: 999, atLeast: ['ready', 'blocked'] });
 });
 
+test('S2: an idle run counts the messages of an ordering group whose head another program has blocked', async () => {
+  const tenant = await place.tenant('acme');
+  const queue = tenant.queue('outbox');
+  await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'K' })));
+  await withProgram(place.file('tenants/acme.db'), (db) => db.exec('UPDATE Outbox SET Blocked = 1'));
+  expect(await queue.begin({ owner: 'host', durationMs: 60_000, claim })).toMatchObject({
+    status: 'idle',
+    stored: { ready: 2, blocked: 2, due: 0, isEmpty: false },
+  });
+});
+
 test('Q8, S2: an error of the count does not undo what the call has settled', async () => {
   const queue = (await place.tenant('acme')).queue('outbox');
   await queue.enqueue([message('1')]);

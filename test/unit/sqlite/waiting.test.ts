@@ -48,6 +48,21 @@ test('Q4: readers do not wait for a writer, nor an idle begin', async () => {
   });
 });
 
+test('D1: a begin of a tenant whose lease another owner has waits for no writer', async () => {
+  const queue = await place.outbox('acme', place.engine({ busyTimeoutMs: 0 }));
+  await queue.enqueue([message('x'), message('y')]);
+  await begin(queue, 1);
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec('BEGIN IMMEDIATE');
+    const claim = { limit: 1, maxBytes: 1 };
+    expect(await queue.begin({ owner: 'another', durationMs: 1_000, claim })).toMatchObject({
+      status: 'leased-elsewhere',
+      owner: 'run',
+    });
+    db.exec('COMMIT');
+  });
+});
+
 test('Q9: an idle begin writes nothing: neither the fence nor the file changes', async () => {
   const engine = place.engine();
   const database = await place.tenant('acme', engine);

@@ -95,7 +95,8 @@ export function beginByReading(
     recovered: 0,
     nowUtc: new Date(row.Now),
   };
-  const isEmpty = row.NextDueUtc === null && row.Parked === 0 && row.Dead === 0 && row.Grouped === 0;
+  // A parked message has a due time or an ordering group.
+  const isEmpty = row.NextDueUtc === null && row.Dead === 0 && row.Grouped === 0;
   const counts = isEmpty ? { stored: nothingStored } : counted(connection, table, row.Now);
   return { status: 'idle', ...none, nextDueInMs, parked, ...counts };
 }

@@ -72,7 +72,7 @@ export class Candidates {
   readonly #table: QueueTable;
   readonly #order: CandidateOrder;
   readonly #due: DueRows<CandidateRow>;
-  /** The candidate that was read from `#due` and not yet returned. */
+  /** The candidate that was read from `#due` and not yet taken. */
   #ahead: Candidate | null | undefined;
   /**
    * The next message of each ordering group that has a taken message, sorted so that the earliest turn is
@@ -107,14 +107,12 @@ export class Candidates {
     });
   }
 
+  /** The caller either takes it, or ends its claim. */
   next(): Candidate | null {
     for (;;) {
       const due = this.#firstDue();
       const follower = this.#followers.at(-1);
-      if (follower === undefined || (due !== null && !isBefore(follower, due))) {
-        this.#ahead = undefined;
-        return due;
-      }
+      if (follower === undefined || (due !== null && !isBefore(follower, due))) return due;
       this.#followers.pop();
       if (follower.candidate !== undefined) return follower.candidate;
       const candidate = this.#read(follower);
@@ -122,14 +120,15 @@ export class Candidates {
     }
   }
 
-  /** Adds the next message of the candidate's ordering group to the candidates. */
+  /** Goes on behind the candidate, and adds the next message of its ordering group to the candidates. */
   took(candidate: Candidate): void {
-    const { message, next, turn } = candidate;
+    const { message, next, turn, follows } = candidate;
+    if (!follows) this.#ahead = undefined;
     if (message.orderingKey === null || next === null) return;
     insertByTurn(this.#followers, { sequence: next, turn, before: candidate });
   }
 
-  /** Whether a due message comes behind those returned. */
+  /** Whether a due message comes behind those taken. */
   get isDueLeft(): boolean {
     return this.#firstDue() !== null;
   }
@@ -139,7 +138,7 @@ export class Candidates {
    * group for that.
    */
   get isFollowerLeft(): boolean {
-    return this.#followers.some((follower) => (follower.candidate ?? this.#read(follower)) !== null);
+    return this.#followers.some((follower) => this.#read(follower) !== null);
   }
 
   /** Whether a due message was left out. */

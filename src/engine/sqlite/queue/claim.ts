@@ -62,35 +62,25 @@ export function claim(connection: Connection, table: QueueTable, order: ClaimOrd
   const candidates = new Candidates(connection, table, order, mayFollow);
   const taken: Candidate[] = [];
   let bytes = 0;
-  let more = areLeft;
-  let onlySolo = false;
-  let isDueLeft = false;
+  let isStopped = false;
   while (taken.length < limit) {
     const candidate = candidates.next();
     if (candidate === null) break;
-    const { message } = candidate;
-    const isFirst = taken.length === 0;
-    const isTooLarge = !isFirst && bytes + candidate.bytes > order.maxBytes;
-    if (isTooLarge || !fits(message, taken, order)) {
-      more = true;
-      onlySolo = isFirst;
-      isDueLeft = !candidate.follows;
-      break;
-    }
+    const isTooLarge = taken.length > 0 && bytes + candidate.bytes > order.maxBytes;
+    isStopped = isTooLarge || !fits(candidate.message, taken, order);
+    if (isStopped) break;
     taken.push(candidate);
     bytes += candidate.bytes;
     candidates.took(candidate);
   }
-  if (taken.length >= limit) {
-    isDueLeft = candidates.isDueLeft;
-    more ||= isDueLeft || candidates.isFollowerLeft;
-  }
+  const { isDueLeft } = candidates;
+  const more = areLeft || isStopped || isDueLeft || candidates.isFollowerLeft || candidates.recoveredBehind;
   markClaimed(connection, table, taken, order.fence, candidates.leftOut);
   candidates.blockMisplaced();
   return {
     messages: taken.map(({ message }) => message),
-    more: more || candidates.recoveredBehind,
-    onlySolo,
+    more,
+    onlySolo: isStopped && taken.length === 0,
     isDueLeft,
   };
 }

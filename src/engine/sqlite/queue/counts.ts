@@ -72,7 +72,7 @@ function countStored(connection: Connection, table: QueueTable, now: number): St
       oldestDueAgeMs: first.length === 0 ? null : now - Math.min(...first),
       parked: parked.map(({ TopicBytes, Count }) => ({ topic: text(TopicBytes), count: Count })),
       // A reader of SQLite sees every committed message.
-      isEmpty: row.Unblocked + throttled.Count + blocked + row.Dead + row.Claims === 0,
+      isEmpty: Math.max(row.Unblocked, throttled.Count, blocked, row.Dead, row.Claims) === 0,
     },
     memberLimit,
   );

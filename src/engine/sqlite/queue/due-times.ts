@@ -6,15 +6,12 @@
  */
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
-import { clockToleranceMs, latestUtc } from '../time.ts';
+import { clockToleranceMs } from '../time.ts';
 import { perTable, type QueueTable } from './records.ts';
 import { dueSetSql, unblockedIn } from './unblocked.ts';
 
 /** The most messages whose due times one call changes: it holds the write lock meanwhile. */
 const mostDrawnIn = 1_000;
-
-/** SQLite's greatest. */
-const greatestInteger = 2n ** 63n - 1n;
 
 const dueUtc = acceptedTime('DueUtc');
 
@@ -39,12 +36,12 @@ const statements = perTable((table) =>
   aheadIn.map((each) => {
     const indexed = `${table} INDEXED BY ${table}_${each.index}`;
     return {
-      read: `SELECT Sequence, ${acceptedTime(each.utc)} AS Utc FROM ${indexed} WHERE ${aheadOf(each, '?')}
-        ORDER BY ${each.utc}, Sequence LIMIT ? + 0`,
+      read: `SELECT Sequence FROM ${indexed} WHERE ${aheadOf(each, '?')} ORDER BY ${each.utc}, Sequence LIMIT ? + 0`,
       /** Whatever the statistics, it reads only the range of the index that holds these messages. */
       drawIn: `UPDATE ${indexed} SET DueSetUtc = :now,
           DueUtc = min(${dueUtc}, :now + max(0, ${dueUtc} - ${acceptedTime(dueSetSql)}))
-        WHERE ${aheadOf(each, ':now')} AND ${each.utc} <= :last AND Sequence IN (SELECT value FROM json_each(:sequences))`,
+        WHERE ${aheadOf(each, ':now')} AND ${each.utc} <= (SELECT ${each.utc} FROM ${table} WHERE Sequence = :last)
+          AND Sequence IN (SELECT value FROM json_each(:sequences))`,
     };
   }),
 );
@@ -56,12 +53,9 @@ const statements = perTable((table) =>
 export function drawInDueTimes(connection: Connection, table: QueueTable, now: number): void {
   let left = mostDrawnIn;
   for (const { read, drawIn } of statements[table]) {
-    const found = connection.all<{ Sequence: number; Utc: number }>(read, now, left);
-    const last = found.at(-1)?.Utc;
+    const sequences = connection.allTuples<[sequence: number]>(read, now, left).flat();
+    const last = sequences.at(-1);
     if (last === undefined) continue;
-    const sequences = JSON.stringify(found.map(({ Sequence }) => Sequence));
-    // The column may hold a later time than a table accepts, and the bound must include it.
-    connection.prepare(drawIn).run({ now, last: last === latestUtc ? greatestInteger : last, sequences });
-    left -= found.length;
+    left -= connection.run(drawIn, { now, last, sequences: JSON.stringify(sequences) });
   }
 }

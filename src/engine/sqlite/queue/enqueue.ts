@@ -108,12 +108,11 @@ export function insertStatement(
   const given = Object.entries(optional).filter(([, value]) => value !== undefined) as [string, string][];
   const columns = [['MessageId', messageId], ['Topic', topic], ['Payload', payload], ...given] as const;
   const now = clock ?? nowSql;
-  const times = clock === undefined && dueInMs === 0 ? [] : ['EnqueuedUtc', 'DueUtc'];
-  const values = columns.map((_, index) => placeholder(index + 1));
-  if (times.length > 0) values.push(`${now}`, `${now} + ${wholeMs(dueInMs)}`);
-  const names = [...columns.map(([name]) => name), ...times];
+  const names = columns.map(([name]) => name).join(', ');
+  const values = columns.map((_, index) => placeholder(index + 1)).join(', ');
   return {
-    sql: `INSERT INTO ${table} (${names.join(', ')}) VALUES (${values.join(', ')}) ON CONFLICT DO NOTHING`,
+    sql: `INSERT INTO ${table} (${names}, EnqueuedUtc, DueUtc)
+      VALUES (${values}, ${now}, ${now} + ${wholeMs(dueInMs)}) ON CONFLICT DO NOTHING`,
     parameters: columns.map(([, value]) => value),
     messageId,
   };

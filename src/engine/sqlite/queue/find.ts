@@ -184,8 +184,8 @@ export function findMessages(
   const { statements: sql, values, next, examined, isBySettled } = partOf(connection, table, filter, part);
   const rows = connection.allTuples<RecordRow>(sql.find, { ...values, limit: part.limit });
   const messages = rows.map((row) => foundMessage(connection, table, row));
-  const last = messages.at(-1);
-  if (last === undefined || messages.length < part.limit) return { messages, next, examined };
+  const last = messages[part.limit - 1];
+  if (last === undefined) return { messages, next, examined };
   // A walk by SettledUtc finds only messages with a time.
   const settledMs = isBySettled ? last.settledUtc!.getTime() : null;
   return { messages, next: { sequence: last.sequence, settledMs }, examined };

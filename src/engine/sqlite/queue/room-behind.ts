@@ -10,8 +10,7 @@ import type { Rooms } from './rooms.ts';
 
 const statements = perTable((table) => ({
   /** Reads no payload. */
-  next: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${textColumn('Topic')}, ${textColumn('Source')},
-      Status = 0 AND Blocked < 2
+  next: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${textColumn('Topic')}, ${textColumn('Source')}, Status = 0
     FROM ${table} INDEXED BY ${table}_Group
     WHERE OrderingKey = ${textOfBytes('?')} AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
 }));
@@ -21,7 +20,7 @@ type NextRow = readonly [
   dueUtc: number,
   topic: StoredText,
   source: StoredText,
-  mayFollow: 0 | 1,
+  isReady: 0 | 1,
 ];
 
 /** A message of an ordering group, for which the claim has room. */
@@ -71,7 +70,7 @@ function messageBehind(
 ): (GroupMessage & { readonly topic: string; readonly source: string }) | null {
   const row = connection.getTuple<NextRow>(statements[table].next, key, before);
   if (row === undefined) return null;
-  const [sequence, dueUtc, topic, source, mayFollow] = row;
-  if (mayFollow === 0 || dueUtc > now) return null;
+  const [sequence, dueUtc, topic, source, isReady] = row;
+  if (isReady === 0 || dueUtc > now) return null;
   return { sequence, key, turn: Math.max(turn, dueUtc), topic: text(topic), source: text(source) };
 }
