@@ -116,7 +116,8 @@ BEGIN CATCH
   IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two entries of @Messages have the same ordinal; give each an ordinal of its own.', 1;
   THROW;
 END CATCH;
--- The first check that any message fails, in one pass over all messages.
+-- The first check that any message fails, in one pass over all messages. No value is null, because the server would warn of
+-- one in an aggregate, and some drivers take the warning for the answer.
 SELECT @Wrong = MIN(CASE
     WHEN IsBad = 1 THEN 1
     WHEN DATALENGTH(SUBSTRING(Topic, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(OrderingKey, 201, 1)) > 0
@@ -128,8 +129,9 @@ SELECT @Wrong = MIN(CASE
     WHEN DelayMs < 0 OR DelayMs > 1500000000000 THEN 6
     WHEN Headers IS NOT NULL AND ISJSON(Headers) = 0 THEN 7
     WHEN DATALENGTH(LTRIM(RTRIM(Source))) <> DATALENGTH(Source) OR DATALENGTH(LTRIM(RTRIM(Hash))) <> DATALENGTH(Hash) THEN 8
+    ELSE 9
   END),
-  @Keyed = COUNT(DedupHash)
+  @Keyed = SUM(CASE WHEN DedupHash IS NULL THEN 0 ELSE 1 END)
 FROM @New;
 IF @Wrong = 1
   THROW 51025, N'In @Messages, ordinal and delayMs must be whole numbers, messageId must be a UUID of 36 characters, and payloadEscaped must be true or false.', 1;

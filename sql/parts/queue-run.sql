@@ -111,9 +111,10 @@ GO
 -- recovered messages together, if each has been started only once, Q7; @Rooms and @ThrottledAfter: see Begin); or 'renew-lease' or
 -- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages. Pass null at
 -- least once a second; see queue-settle-and-claim.sql. @LastCallId and @Count may
--- make a call faster that settles as Done all messages in flight, none of them with an ordering key or recovered, and
--- that finds a full batch: the @CallId of the last call, and how many messages these are; @Outcomes has them all the same.
--- Such a call removes no message, so pass null at least once a second, and after an answer with Purged or Throttled.
+-- make a call faster that settles as Done all messages in flight, if they are all from one full claim, none with an ordering key or
+-- recovered, and if the next claim is full too: the @CallId of that claim, if it was the last call, and how many of its
+-- messages are in flight. @Outcomes is then not read, so each outcome must be done. Such a call neither removes messages
+-- nor puts throttled ones back, so pass null at least once a second, and after an answer with Purged or Throttled.
 -- First row: Lease is 'renewed', 'released' or 'lost'; then the
 -- sequences whose outcome matched no message; then the claimed messages; then, with 'released', the counts, as Begin returns them.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleAndClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim] AS RETURN 0');
@@ -140,7 +141,7 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]
   @Together int = 1,
   @ThrottledAfter nvarchar(max) = NULL,
   @LastCallId uniqueidentifier = NULL,
-  @Count int = 0
+  @Count int = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -150,7 +151,7 @@ IF COALESCE(@Together, 0) < 1 THROW 51027, N'@Together must be 1 or more.', 1;
 :r parts/queue-run-limits.sql
 IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR @Then NOT IN (N'claim', N'renew-lease', N'release-lease')
   THROW 51005, N'@OnDead must be block or continue, and @Then must be claim, renew-lease or release-lease.', 1;
-IF @LastCallId IS NOT NULL AND @Again = 0 AND @Then = N'claim' AND @Errors IS NULL AND @Rooms IS NULL
+IF @LastCallId IS NOT NULL AND @Count >= 0 AND @Again = 0 AND @Then = N'claim' AND @Errors IS NULL AND @Rooms IS NULL
 BEGIN
   DECLARE @Answered bit;
   EXEC [$(Schema)].[$(Queue)_SettleDone] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Count = @Count,

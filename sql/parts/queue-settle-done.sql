@@ -4,9 +4,13 @@
 -- no table variable, so it takes a fraction of the time. What it does not expect it leaves to LeaseSettleClaim, and has
 -- then written nothing.
 --
--- It needs no list of outcomes. The lease's row keeps the id of the last call that was committed. If that is our last call,
--- the database is as that call left it, not restored since, so the messages that are claimed are those of its
--- answer.
+-- It needs no list of outcomes. The lease's row keeps the id of the last call that was committed. If that is the claim whose
+-- answer was all that is in flight, no restore has taken that claim back, and no other call has claimed since. So the
+-- claimed messages are those of that answer, but for those that handlers' transactions have settled; @Count tells of
+-- these.
+--
+-- None of the messages is left to a handler's transaction, so no Complete locks them now, and the second statement may read
+-- them by their index.
 --
 -- It neither removes messages, nor puts throttled ones back, nor draws in due times. So once a second the caller does
 -- not ask for it, nor while an answer says that there is something of this to do.
@@ -74,9 +78,9 @@ FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
 WHERE Sequence IN (
     SELECT TOP (@Limit) Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From AND DueUtc <= @Now ORDER BY DueUtc, Sequence);
-SELECT @Plain = COUNT(CASE WHEN OrderingHash IS NULL AND Recovered = 0 AND ClaimFence = @Fence THEN 1 END), @Bytes = SUM(ContentBytes)
+SELECT @Plain = SUM(CASE WHEN OrderingHash IS NULL AND Recovered = 0 AND ClaimFence = @Fence THEN 1 ELSE 0 END), @Bytes = SUM(ContentBytes)
 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1;
-IF @Plain <> @Limit OR @Bytes > @MaxBytes OR @Plain = 0
+IF @Plain IS NULL OR @Plain <> @Limit OR @Bytes > @MaxBytes
 BEGIN
   ROLLBACK;
   RETURN;
@@ -87,7 +91,8 @@ WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From ORDER BY DueUtc, Sequence;
 COMMIT;
 SET @Answered = 1;
 
--- A next message with a key may be a follower, so it is not known when it can be claimed: the next call finds out.
+-- A next message with a key may be a follower, so it is not known when it can be claimed: the next call finds out. Until
+-- then there may be more.
 SELECT N'renewed' AS Lease, @Fence AS Fence, @AcquisitionId AS AcquisitionId,
   @LeaseMs - DATEDIFF_BIG(millisecond, @Now, CAST(SYSUTCDATETIME() AS datetime2(3))) AS ExpiresInMs,
   CAST(CASE WHEN @NextUtc <= @Now OR @NextHash IS NOT NULL THEN 1 ELSE 0 END AS bit) AS More,
@@ -102,7 +107,11 @@ SELECT q.Sequence, q.MessageId, q.Topic,
   CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Headers END AS Headers,
   q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Source, q.DedupKey
-FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK)
-WHERE q.Status = 1 AND q.InGroup = 1 AND q.ClaimFence = @Fence
-ORDER BY q.DueUtc, q.Sequence;
+FROM (
+    -- The sort needs no payloads.
+    SELECT TOP (@Limit) Sequence, DueUtc FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
+    WHERE Status = 1 AND InGroup = 1 ORDER BY DueUtc, Sequence) c
+  JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence
+WHERE q.Status = 1 AND q.ClaimFence = @Fence
+ORDER BY c.DueUtc, c.Sequence;
 GO

@@ -10,6 +10,7 @@ import {
   type ClaimedRun,
   done,
   finish,
+  keep,
   line,
   message,
   next,
@@ -226,6 +227,29 @@ export function busySuite(scene: Scene): void {
       const late = await settle(queue, run.lease, fourth.messages.map(done), next({ limit, solo: false }));
       expect(late.unmatched).toEqual(fourth.messages.map(({ sequence }) => sequence));
       for (const each of [two!, three!])
+        expect(await stored(queue, each)).toMatchObject({ status: MessageStatus.Claimed });
+    });
+
+    test.each([
+      ['a renewal of the lease', keep, []],
+      ['a claim beside it', next({ limit: 1, solo: false }), ['4']],
+    ])('Q8: after a restore and %s, what was Done since is not taken for Done', async (_, call, claimed) => {
+      const place = await busy();
+      const { address, queue, run } = place;
+      const restore = await scene.stage.backUp(address);
+      const third = await settle(
+        queue,
+        run.lease,
+        run.messages.map((each) => retry(each, anHour)),
+        next({ limit }),
+      );
+      expect(payloads(third.messages)).toEqual(['4', '5']);
+      await restore();
+      const between = await settle(queue, run.lease, [], call);
+      expect(payloads(between.messages)).toEqual(claimed);
+      const outcomes = [...third.messages, ...between.messages].map(done);
+      await settle(queue, run.lease, outcomes, next({ limit, solo: false }));
+      for (const each of run.messages)
         expect(await stored(queue, each)).toMatchObject({ status: MessageStatus.Claimed });
     });
   });

@@ -30,8 +30,8 @@ const claimOf = (messages: ClaimedMessage[], other: Partial<Claim> = {}) => ({
 
 function known(): KnownQueue {
   const queue = new KnownQueue(1);
-  queue.claimed(claimOf([message(1), message(2, { orderingKey: 'K' })]), 2);
-  queue.answered({ FromUtc: from }, { callId, from: null, sentAt: performance.now() });
+  queue.claimed(claimOf([message(1), message(2, { orderingKey: 'K' })]), 2, callId);
+  queue.answered({ FromUtc: from }, null, performance.now());
   return queue;
 }
 
@@ -39,20 +39,20 @@ test('Q4: a claim starts where the last answer says, in the server’s own time'
   expect(new KnownQueue(1).fromUtc).toBeNull();
   const queue = known();
   expect(queue.fromUtc).toBe('2026-01-02T03:04:05.060');
-  queue.answered({ FromUtc: later }, { callId, from: queue.fromUtc, sentAt: performance.now() });
+  queue.answered({ FromUtc: later }, queue.fromUtc, performance.now());
   expect(queue.fromUtc).toBe('2026-01-02T03:04:06.000');
-  queue.answered({ FromUtc: null }, { callId, from: queue.fromUtc, sentAt: performance.now() });
+  queue.answered({ FromUtc: null }, queue.fromUtc, performance.now());
   expect(queue.fromUtc).toBeNull();
 });
 
 test('Q4: a second after the last look from the front, the next one begins, whatever came between', () => {
   const queue = known();
   jest.advanceTimersByTime(999);
-  queue.answered({ FromUtc: later }, { callId, from: queue.fromUtc, sentAt: performance.now() });
+  queue.answered({ FromUtc: later }, queue.fromUtc, performance.now());
   expect(queue.fromUtc).not.toBeNull();
   jest.advanceTimersByTime(1);
   expect(queue.fromUtc).toBeNull();
-  queue.answered({ FromUtc: later }, { callId, from: null, sentAt: performance.now() });
+  queue.answered({ FromUtc: later }, null, performance.now());
   expect(queue.fromUtc).not.toBeNull();
 });
 
@@ -65,10 +65,10 @@ test('Q4, Q10: after another call has settled a message with a key, the next cla
   expect(queue.fromUtc).toBeNull();
   expect([...queue.inFlight]).toEqual([]);
   // The answer to a call that was under way may not take the unblocked message into account.
-  queue.answered({ FromUtc: later }, { callId, from: null, sentAt });
+  queue.answered({ FromUtc: later }, null, sentAt);
   expect(queue.fromUtc).toBeNull();
   jest.advanceTimersByTime(1);
-  queue.answered({ FromUtc: later }, { callId, from: null, sentAt: performance.now() });
+  queue.answered({ FromUtc: later }, null, performance.now());
   expect(queue.fromUtc).not.toBeNull();
 });
 
@@ -84,17 +84,20 @@ type AClaim = [messages: ClaimedMessage[], limit: number, other?: Partial<Claim>
 function after(...claims: readonly AClaim[]) {
   const queue = new KnownQueue(1);
   for (const [messages, limit, other] of claims) {
-    queue.claimed(claimOf(messages, other), limit);
-    queue.answered({ FromUtc: from }, { callId, from: null, sentAt: performance.now() });
+    queue.claimed(claimOf(messages, other), limit, callId);
+    queue.answered({ FromUtc: from }, null, performance.now());
   }
   return queue;
 }
 
-test('Q8: the last call is named when all of a plain batch is Done', () => {
+test('Q8: the last claim is named when all of its plain batch is Done, also beside messages that another call has settled', () => {
   const queue = after([[message(1), message(2)], 2]);
   expect(queue.lastCallId(settling([done(1), done(2)]))).toBe(callId);
-  queue.answered({ FromUtc: from }, { callId: 'the next', from: null, sentAt: performance.now() });
-  expect(queue.lastCallId(settling([done(1), done(2)]))).toBe('the next');
+  // A renewal is a later call; the server then sees that the claim was not the last one.
+  queue.answered({ FromUtc: from }, null, performance.now());
+  expect(queue.lastCallId(settling([done(1), done(2)]))).toBe(callId);
+  queue.settledElsewhere(1);
+  expect(queue.lastCallId(settling([done(2)]))).toBe(callId);
 });
 
 test('Q4, Q12: the last call is not named once a second, when a call must look from the front', () => {
@@ -109,6 +112,15 @@ test.each<[when: string, claims: AClaim[], request: SettleRequest]>([
   ['nothing was claimed yet', [], settling([])],
   ['a message is still in flight', [[[message(1), message(2)], 2]], settling([done(1)])],
   ['a message was not claimed here', [[[message(1), message(2)], 2]], settling([done(1), done(3)])],
+  ['a message is named twice', [[[message(1), message(2)], 2]], settling([done(1), done(1)])],
+  [
+    'a message was in flight beside the claim',
+    [
+      [[message(1)], 1],
+      [[message(2)], 1],
+    ],
+    settling([done(1), done(2)]),
+  ],
   ['a message has another id', [[[message(1)], 1]], settling([done(1, 'another')])],
   ['a message is tried again', [[[message(1)], 1]], settling([{ ...done(1), kind: 'retry', delayMs: 1 }])],
   ['the call claims nothing', [[[message(1)], 1]], settling([done(1)], 'renew-lease')],

@@ -42,8 +42,22 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   [
     'claimsSeeUncommittedMessages',
     'queue-settle-done',
-    'COUNT(CASE WHEN OrderingHash IS NULL AND Recovered',
-    'COUNT(CASE WHEN Recovered',
+    'SUM(CASE WHEN OrderingHash IS NULL AND Recovered',
+    'SUM(CASE WHEN Recovered',
+  ],
+  ['claimsSeeUncommittedMessages', 'queue-settle-done', ' OR @Plain <> @Limit', ''],
+  [
+    'claimsAreNotSkipped',
+    'queue-settle-done',
+    'WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1',
+    'WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) WHERE Status = 1',
+  ],
+  ['producersHearNoWarning', 'queue-enqueue-many', '    ELSE 9\n', ''],
+  [
+    'producersHearNoWarning',
+    'queue-enqueue-many',
+    'SUM(CASE WHEN DedupHash IS NULL THEN 0 ELSE 1 END)',
+    'COUNT(DedupHash)',
   ],
   [
     'changesAreBySequence',

@@ -57,6 +57,10 @@ const underTheLease: Rule = each((procedure, all) => {
     .map((found) => `${found.use} at ${found.at} with the hints '${found.hints}'`);
 });
 
+/** A claim of `@Limit` messages is taken back unless all of them are without a key. */
+const keepsOnlyKeyless =
+  /@Plain = SUM\(CASE WHEN OrderingHash IS NULL [^;]*;\nIF @Plain IS NULL OR @Plain <> @Limit OR [^;]*\nBEGIN\n {2}ROLLBACK;\n {2}RETURN;/;
+
 /**
  * Q10: between its last read of an ordering group and its write, a claim looks for messages of the group that producers
  * have not committed. A read before that would miss a message that is inserted between the two. A claim that takes only
@@ -64,7 +68,7 @@ const underTheLease: Rule = each((procedure, all) => {
  */
 const claimsSeeUncommittedMessages: Rule = each((procedure) => {
   const claims = procedure.body.search(/SET Status = 1, ClaimFence/);
-  if (claims === -1 || /COUNT\(CASE WHEN OrderingHash IS NULL/.test(procedure.body)) return [];
+  if (claims === -1 || keepsOnlyKeyless.test(procedure.body)) return [];
   const reads = references(procedure, queueTables).filter(({ use, at }) => use === 'read' && at < claims);
   const group = reads.findLast(
     (read) => has(read, 'READPAST') && /^.*\n.*\bInGroup = 1/.test(procedure.body.slice(read.at)),
@@ -103,7 +107,7 @@ const changesAreBySequence: Rule = each((procedure) =>
  * claim. FORCESEEK finds claims by InGroup, the first key of their index, and by nothing else.
  */
 const claimsAreNotSkipped: Rule = each((procedure) => {
-  if (!/^(Outbox|Inbox)_(Begin|LeaseSettleClaim)$/.test(procedure.name)) return [];
+  if (!/^(Outbox|Inbox)_(Begin|LeaseSettleClaim|SettleDone)$/.test(procedure.name)) return [];
   const ofAnyFence = references(procedure, queueTables)
     .filter(({ use }) => use === 'read')
     .map((found) => ({ found, condition: /WHERE (.*)/.exec(statementAt(procedure, found))?.[1] }))
@@ -255,6 +259,17 @@ const producersWaitsHaveALimit: Rule = each((procedure) =>
   isProducers(procedure) &&
   !/IF @@LOCK_TIMEOUT NOT BETWEEN 0 AND 10000 SET LOCK_TIMEOUT 10000;/.test(procedure.body)
     ? ['waits for other producers without a limit']
+    : [],
+);
+
+/** The server warns of a null in an aggregate, and some producers' drivers take the warning for the answer. */
+const producersHearNoWarning: Rule = each((procedure) =>
+  isProducers(procedure)
+    ? [
+        ...procedure.body.matchAll(
+          /\b(?:MIN|MAX|SUM|COUNT)\((?:CASE(?:(?!\bELSE\b)[^;])*?\bEND\)|\w*Hash\))/g,
+        ),
+      ].map(([aggregate]) => `an aggregate of a null: ${aggregate}`)
     : [],
 );
 
@@ -502,6 +517,7 @@ export const rules = {
   producersKeepTheLevel,
   callersOptionsDoNotCount,
   producersWaitsHaveALimit,
+  producersHearNoWarning,
   transactionsAbort,
   transactionsAreNotNested,
   failuresEndTheProcedure,

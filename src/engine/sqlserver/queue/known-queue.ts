@@ -25,12 +25,10 @@ export class KnownQueue {
   #fromUtc: string | null = null;
   #lookedFromFrontAt = Number.NEGATIVE_INFINITY;
   /**
-   * Whether the last claim was full and left more, none of its messages was recovered, and the call had nothing else to do.
-   * The next one is probably like it.
+   * The id of the last claim's call, if the claim was full and left more, none of its messages was recovered, no other
+   * message was in flight, and the call had nothing else to do. The next claim is probably like it.
    */
-  #isPlain = false;
-  /** The id of the last call that was answered. */
-  #callId: string | null = null;
+  #plainCallId: string | null = null;
   /** When another call last unblocked a message, which may be due before all others. */
   #unblockedAt = Number.NEGATIVE_INFINITY;
 
@@ -43,12 +41,8 @@ export class KnownQueue {
     return isOld ? null : this.#fromUtc;
   }
 
-  /** Records the answer to a call. `from`: the `fromUtc` that it was sent with, at the time `sentAt`. */
-  answered(
-    { FromUtc }: Row,
-    { callId, from, sentAt }: { callId: string; from: string | null; sentAt: number },
-  ): void {
-    this.#callId = callId;
+  /** Records an answer. `from`: the `fromUtc` that its call was sent with, at the time `sentAt`. */
+  answered({ FromUtc }: Row, from: string | null, sentAt: number): void {
     // The parameter has the form of the server's own time, without a zone.
     const utc = FromUtc instanceof Date ? FromUtc.toISOString().slice(0, -1) : null;
     this.#fromUtc = this.#unblockedAt < sentAt ? utc : null;
@@ -56,26 +50,25 @@ export class KnownQueue {
   }
 
   /** Records the messages of a claim that could take at most `limit`. */
-  claimed({ messages, more, throttled, purged }: Claimed, limit: number): void {
+  claimed({ messages, more, throttled, purged }: Claimed, limit: number, callId: string): void {
     for (const { sequence, messageId, orderingKey } of messages)
       this.inFlight.set(sequence, { messageId, orderingKey });
-    const isFull = more && messages.length === limit;
-    this.#isPlain = isFull && !throttled && purged === 0 && !messages.some(({ recovered }) => recovered);
+    const isFull = more && messages.length === limit && this.inFlight.size === limit;
+    const isPlain = isFull && !throttled && purged === 0 && !messages.some(({ recovered }) => recovered);
+    this.#plainCallId = isPlain ? callId : null;
   }
 
   /**
-   * The id of the last call, if the next one settles all messages in flight as Done and its claim is probably plain; the
-   * server then needs no list of outcomes. Null otherwise, and when a call must look from the front, because that call
-   * does whatever else there is to do.
+   * The id of the last claim's call, if the next call settles all its messages as Done and its claim is probably plain. The
+   * server then needs no list of outcomes: if no call was committed after that one, its claims are those of that answer.
+   * Null otherwise, and when a call must look from the front, because that call does whatever else there is to do.
    */
   lastCallId({ outcomes, then }: SettleRequest): string | null {
-    const isPlain =
-      this.#isPlain &&
-      this.fromUtc !== null &&
-      then.do === 'claim' &&
-      outcomes.length === this.inFlight.size &&
-      outcomes.every((outcome) => this.#isPlainEnd(outcome));
-    return isPlain ? this.#callId : null;
+    if (then.do !== 'claim' || this.fromUtc === null) return null;
+    const ends = new Set(outcomes.map(({ sequence }) => sequence));
+    const areAllPlain =
+      ends.size === this.inFlight.size && outcomes.every((outcome) => this.#isPlainEnd(outcome));
+    return areAllPlain ? this.#plainCallId : null;
   }
 
   /** Drops a message that another call has settled. If it had a key, that call has unblocked the key's next message. */

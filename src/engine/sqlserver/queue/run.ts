@@ -108,8 +108,8 @@ export class RunCalls {
     if (header.Lease !== 'acquired') return { status: 'idle', ...found, recovered, parked };
     const fence = Number(header.Fence);
     this.#known = new KnownQueue(fence);
-    this.#known.claimed(found, claim.limit);
-    this.#known.answered(header, { callId, from: null, sentAt });
+    this.#known.claimed(found, claim.limit, callId);
+    this.#known.answered(header, null, sentAt);
     const acquisitionId = header.AcquisitionId as string;
     const lease = { name: queueLeaseName(this.name), owner, fence, acquisitionId };
     return { status: 'claimed', ...found, lease, expiresInMs: leftMs(header.ExpiresInMs), recovered, parked };
@@ -167,8 +167,8 @@ export class RunCalls {
     const found = claimOf(header, messages, counted);
     const unmatched = unmatchedRows.map(({ Sequence }) => Number(Sequence));
     for (const { sequence } of outcomes) inFlight.delete(sequence);
-    if (then.do === 'claim') known.claimed(found, then.limit);
-    known.answered(header, { callId, from: fromUtc, sentAt });
+    if (then.do === 'claim') known.claimed(found, then.limit, callId);
+    known.answered(header, fromUtc, sentAt);
     if (header.Lease === 'lost') {
       return { ...found, lease: 'lost', expiresInMs: 0, more: false, nextDueInMs: null, unmatched };
     }
