@@ -64,8 +64,15 @@ public sealed class OutboxInterceptor : SaveChangesInterceptor
     /// <summary>Rolls back, unless it was committed.</summary>
     private async Task EndOwnAsync()
     {
-        if (_own is null) return;
-        await _own.DisposeAsync();
+        if (_own is not { } own) return;
         _own = null;
+        try
+        {
+            await own.DisposeAsync();
+        }
+        catch (InvalidOperationException)
+        {
+            // The connection is lost, so the server rolls back. This error must not hide the one that lost it.
+        }
     }
 }
