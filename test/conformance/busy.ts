@@ -231,8 +231,8 @@ export function busySuite(scene: Scene): void {
     });
 
     test.each([
-      ['a renewal of the lease', keep, []],
-      ['a claim beside it', next({ limit: 1, solo: false }), ['4']],
+      ['a renewal of the lease', keep, 0],
+      ['a claim beside it', next({ limit: 1, solo: false }), 1],
     ])('Q8: after a restore and %s, what was Done since is not taken for Done', async (_, call, claimed) => {
       const place = await busy();
       const { address, queue, run } = place;
@@ -246,9 +246,10 @@ export function busySuite(scene: Scene): void {
       expect(payloads(third.messages)).toEqual(['4', '5']);
       await restore();
       const between = await settle(queue, run.lease, [], call);
-      expect(payloads(between.messages)).toEqual(claimed);
-      const outcomes = [...third.messages, ...between.messages].map(done);
-      await settle(queue, run.lease, outcomes, next({ limit, solo: false }));
+      expect(between.messages).toHaveLength(claimed);
+      // The claim may have returned a message once more.
+      const inFlight = new Map([...third.messages, ...between.messages].map((each) => [each.sequence, each]));
+      await settle(queue, run.lease, [...inFlight.values()].map(done), next({ limit, solo: false }));
       for (const each of run.messages)
         expect(await stored(queue, each)).toMatchObject({ status: MessageStatus.Claimed });
     });
