@@ -405,11 +405,7 @@ SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN
   @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore, @ThrottledAfter AS ThrottledAfter, @ParkedAfter AS ParkedAfter,
   CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc, @Now AS NowUtc;
 SELECT DISTINCT Sequence FROM @Outcome WHERE Matched = 0;
-SELECT q.Sequence, q.MessageId, q.Topic,
-  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,
-  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Headers END AS Headers,
-  q.CorrelationId, q.OrderingKey,
-  q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Source, q.DedupKey
+:r parts/queue-claimed-columns.sql
 FROM @Claim c JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence
 WHERE q.Status = 1 AND q.ClaimFence = @Fence
 ORDER BY c.Position;

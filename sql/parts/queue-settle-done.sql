@@ -102,11 +102,7 @@ SELECT N'renewed' AS Lease, @Fence AS Fence, @AcquisitionId AS AcquisitionId,
   CAST(NULL AS nvarchar(max)) AS ThrottledAfter, CAST(NULL AS nvarchar(max)) AS ParkedAfter,
   CASE WHEN @NextUtc <= @Now THEN @NextUtc ELSE @Now END AS FromUtc, @Now AS NowUtc;
 SELECT CAST(NULL AS bigint) AS Sequence WHERE 1 = 0;
-SELECT q.Sequence, q.MessageId, q.Topic,
-  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,
-  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Headers END AS Headers,
-  q.CorrelationId, q.OrderingKey,
-  q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Source, q.DedupKey
+:r parts/queue-claimed-columns.sql
 FROM (
     -- The sort needs no payloads.
     SELECT TOP (@Limit) Sequence, DueUtc FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
