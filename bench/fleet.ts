@@ -135,7 +135,7 @@ export async function drainTenant(fleet: MultiOutbox, tenantId: string): Promise
   }
 }
 
-/** The cost of draining a copy of a tenant that has `count` messages and nothing else. */
+/** The cost of draining a copy of a tenant that has `cold` and `count` messages and nothing else; see `timedMessages`. */
 export function timedDrain(
   place: Place,
   template: string,

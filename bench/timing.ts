@@ -53,8 +53,8 @@ export async function timed(work: () => Promise<void>): Promise<Cost> {
 }
 
 /**
- * The cost of `work`, which handles `count` messages and calls `handled` for each of them. With `cold` above 0 it is only
- * the cost of the messages behind the first `cold` ones, to the moment when the last one is handled.
+ * The cost of `work`, which handles `cold` messages and `count` more, and calls `handled` for each of them. With `cold`
+ * above 0 it is only the cost of the `count` messages behind these, to the moment when the last one is handled.
  */
 export async function timedMessages(
   { cold, count }: { readonly cold: number; readonly count: number },
@@ -68,9 +68,9 @@ export async function timedMessages(
     handled++;
     if (cold === 0) return;
     if (handled === cold) costSoFar = startClock();
-    if (handled === count) cost = costSoFar();
+    if (handled === cold + count) cost = costSoFar();
   });
-  assertCount('messages handled', handled, count);
+  assertCount('messages handled', handled, cold + count);
   return cost ?? costSoFar();
 }
 

@@ -64,7 +64,7 @@ export class KnownQueue {
    * Null otherwise, and when a call must look from the front, because that call does whatever else there is to do.
    */
   lastCallId({ outcomes, then }: SettleRequest): string | null {
-    if (then.do !== 'claim' || this.fromUtc === null) return null;
+    if (this.#plainCallId === null || then.do !== 'claim' || this.fromUtc === null) return null;
     const ends = new Set(outcomes.map(({ sequence }) => sequence));
     const areAllPlain =
       ends.size === this.inFlight.size && outcomes.every((outcome) => this.#isPlainEnd(outcome));
