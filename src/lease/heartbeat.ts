@@ -1,5 +1,5 @@
+import { Alarm } from '../alarm.ts';
 import { MultiOutboxError } from '../errors.ts';
-import { timerDelayMs } from '../timer-delay.ts';
 
 export interface HeartbeatOptions {
   /** The signal's reason names the lease and the tenant. */
@@ -28,17 +28,17 @@ export interface HeartbeatOptions {
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #controller = new AbortController();
+  readonly #renewal = new Alarm(() => void this.#renew());
+  readonly #end = new Alarm(() => this.lose('it ran out before it could be renewed'));
   #deadline: number;
   /** Counts all renewals: the heartbeat's own and those reported by `extended`. */
   #extensions = 0;
-  #renewTimer: NodeJS.Timeout | undefined;
-  #deadlineTimer: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
     this.#deadline = options.sentAt + options.expiresInMs;
-    this.#schedule(this.#third());
+    this.#schedule();
   }
 
   /** Fires with a MultiOutboxError LEASE_LOST. */
@@ -61,7 +61,7 @@ export class Heartbeat {
     if (this.#stopped) return;
     this.#deadline = sentAt + expiresInMs;
     this.#extensions++;
-    this.#schedule(this.#third());
+    this.#schedule();
   }
 
   /** Reports that the lease is lost, and fires the signal. */
@@ -74,31 +74,15 @@ export class Heartbeat {
   /** Ends the heartbeat without firing the signal. Idempotent. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#renewTimer);
-    clearTimeout(this.#deadlineTimer);
+    this.#renewal.clear();
+    this.#end.clear();
   }
 
-  #third(): number {
+  #schedule(): void {
     const jitter = 0.8 + 0.2 * (this.#options.random ?? Math.random)();
-    return timerDelayMs((this.#options.durationMs / 3) * jitter);
-  }
-
-  #schedule(delayMs: number): void {
-    clearTimeout(this.#renewTimer);
-    clearTimeout(this.#deadlineTimer);
-    this.#renewTimer = setTimeout(
-      () => void this.#renew(),
-      timerDelayMs(Math.min(delayMs, this.remainingMs)),
-    );
-    this.#watchDeadline();
-  }
-
-  #watchDeadline(): void {
-    this.#deadlineTimer = setTimeout(() => {
-      // Timers may fire a little early, and their longest delay is 24 days.
-      if (this.remainingMs > 0) this.#watchDeadline();
-      else this.lose('it ran out before it could be renewed');
-    }, timerDelayMs(this.remainingMs));
+    const third = (this.#options.durationMs / 3) * jitter;
+    this.#renewal.set(Math.min(performance.now() + third, this.#deadline));
+    this.#end.set(this.#deadline);
   }
 
   async #renew(): Promise<void> {
@@ -114,8 +98,8 @@ export class Heartbeat {
       this.#options.onError?.(error);
       // If another call has extended the lease meanwhile, the next renewal is set already.
       if (extensions !== this.#extensions) return;
-      // The deadline timer keeps running; when it fires, no further renewal is tried.
-      this.#renewTimer = setTimeout(() => void this.#renew(), Math.max(10, this.remainingMs / 4));
+      // When the lease ends, no further renewal is tried.
+      this.#renewal.set(performance.now() + Math.max(10, this.remainingMs / 4));
     }
   }
 }
