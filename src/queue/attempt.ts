@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { lastUsed } from '../compiled-code.ts';
 import { exactDuration } from '../duration-text.ts';
 import type { ClaimedMessage, Outcome } from '../engine/message.ts';
 import { adopted, errorLabel, errorName, errorText, MultiOutboxError } from '../errors.ts';
@@ -213,6 +214,9 @@ export class Attempt {
 
   #handle(view: Message): unknown {
     const context = new AttemptContext(this.#setting, this, this.#trace?.headers);
+    lastUsed.attempt = this;
+    lastUsed.message = view;
+    lastUsed.context = context;
     return this.handler.handle(view as Message<never>, context);
   }
 

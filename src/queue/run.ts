@@ -6,6 +6,7 @@
  * run-phase.ts how the run ends, run-lease.ts what a lost lease means. `#on` handles every event.
  */
 import { setImmediate as immediate } from 'node:timers/promises';
+import { lastUsed } from '../compiled-code.ts';
 import type { ClaimedMessage, EnqueueResult, NewMessage, Outcome } from '../engine/message.ts';
 import type { BeginResult, SettleRequest, WorkQueue } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
@@ -122,6 +123,7 @@ class QueueRun implements BeatingRun {
     { tally, backlog, blocks, rooms }: Omit<RunBooks, 'lease'> & { readonly rooms: Rooms },
   ) {
     const { queue, handlers, tenant, dispatch, parking, retry, budgetMs, logger, random, trace } = options;
+    lastUsed.run = this;
     this.#options = options;
     this.#tally = tally;
     this.#backlog = backlog;

@@ -9,7 +9,7 @@ import {
 import type { Connection } from '../connection.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
-import { blockMessages, GroupKeys, headOf, keyColumn, unblockHeads } from './ordering.ts';
+import { addKey, blockMessages, type GroupKeys, headOf, keyColumn, unblockHeads } from './ordering.ts';
 import { perTable, type QueueTable, versionColumn } from './records.ts';
 
 const statements = perTable((table) => {
@@ -72,12 +72,12 @@ export function act(
   now: number,
 ): string[] {
   const rows = new Map<number, TargetRow>();
-  const keys = new GroupKeys();
+  const keys: GroupKeys = new Map();
   for (const target of targets) {
     const row = targetRow(connection, table, target, actStates[request.do]);
     if (row === undefined) continue;
     rows.set(row.Sequence, row);
-    keys.add(row.OrderingKey);
+    addKey(keys, row.OrderingKey);
   }
   const groups = [...keys.values()];
   const headsBefore = groups.flatMap((key) => headOf(connection, table, key) ?? []);

@@ -16,7 +16,7 @@ import { wholeMs } from '../time.ts';
 import { claim } from './claim.ts';
 import { counted, nothingStored } from './counts.ts';
 import { anyAheadSql, drawInDueTimes } from './due-times.ts';
-import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
+import { addKey, type GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
 import { purge } from './purge.ts';
 import type { QueueMemory } from './queue-memory.ts';
@@ -107,8 +107,8 @@ export function beginByReading(
  */
 function recover(connection: Connection, table: QueueTable): number {
   const rows = connection.all<{ OrderingKey: Uint8Array | null }>(statements[table].recover);
-  const keys = new GroupKeys();
-  for (const row of rows) keys.add(row.OrderingKey);
+  const keys: GroupKeys = new Map();
+  for (const row of rows) addKey(keys, row.OrderingKey);
   unblockHeads(connection, table, keys.values());
   return rows.length;
 }

@@ -155,6 +155,13 @@ export class Candidates {
     unblockHeads(this.#connection, this.#table, this.#misplacedKeys);
   }
 
+  /** Drops what was read. Nothing can be asked of this object any more; it is kept for its code (compiled-code.ts). */
+  end(): void {
+    this.#ahead = null;
+    this.#followers.length = 0;
+    this.#due.end();
+  }
+
   #firstDue(): Candidate | null {
     if (this.#ahead === undefined) this.#ahead = this.#nextDue();
     return this.#ahead;

@@ -2,6 +2,7 @@
  * Claims the oldest due messages (Q4). Together with the head of an ordering group it claims the due messages right
  * behind the head (Q10).
  */
+import { lastUsed } from '../../../compiled-code.ts';
 import type { ClaimedMessage } from '../../message.ts';
 import type { Claim, ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
@@ -77,6 +78,8 @@ export function claim(connection: Connection, table: QueueTable, order: ClaimOrd
   const more = areLeft || isStopped || isDueLeft || candidates.isFollowerLeft || candidates.recoveredBehind;
   markClaimed(connection, table, taken, order.fence, candidates.leftOut);
   candidates.blockMisplaced();
+  candidates.end();
+  lastUsed.candidates = candidates;
   return {
     messages: taken.map(({ message }) => message),
     more,

@@ -61,6 +61,12 @@ export class DueRows<Row> {
     const isPrompt = prompt !== undefined && this.#compare(prompt, delayed) < 0;
     return isPrompt ? this.#prompt.take() : this.#delayed!.take();
   }
+
+  /** Drops the rows that were read and not taken. */
+  end(): void {
+    this.#prompt.end();
+    this.#delayed?.end();
+  }
 }
 
 /** The most rows that one statement reads at first, and at all: they are in memory together. */
@@ -105,6 +111,10 @@ class IndexRows<Row> {
     const row = this.first;
     this.#at++;
     return row;
+  }
+
+  end(): void {
+    this.#rows = [];
   }
 
   #readOn(): void {

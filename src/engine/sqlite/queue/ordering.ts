@@ -47,17 +47,11 @@ export const keyColumn = 'CAST(OrderingKey AS BLOB) AS OrderingKey';
 /** A `keyColumn`, or a key as text. */
 export type OrderingKey = Uint8Array | string;
 
-/** Keys of ordering groups, each once. */
-export class GroupKeys {
-  readonly #keys = new Map<string, Uint8Array>();
+/** Keys of ordering groups, each once. It is a plain map, of which V8 keeps the compiled code (compiled-code.ts). */
+export type GroupKeys = Map<string, Uint8Array>;
 
-  add(key: Uint8Array | null): void {
-    if (key !== null) this.#keys.set(Buffer.from(key).toString('latin1'), key);
-  }
-
-  values(): Iterable<Uint8Array> {
-    return this.#keys.values();
-  }
+export function addKey(keys: GroupKeys, key: Uint8Array | null): void {
+  if (key !== null) keys.set(Buffer.from(key).toString('latin1'), key);
 }
 
 /** The sequence of the first message of a key's ordering group; undefined when the group is empty. */

@@ -12,7 +12,7 @@ import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
-import { GroupKeys, keyColumn, unblockBehindSettled, unblockHeads } from './ordering.ts';
+import { addKey, type GroupKeys, keyColumn, unblockBehindSettled, unblockHeads } from './ordering.ts';
 import { fewRows, perTable, type QueueTable } from './records.ts';
 import { spanOf } from './span.ts';
 
@@ -74,7 +74,7 @@ export function applyOutcomes(connection: Connection, table: QueueTable, order: 
   const { outcomes, isLast } = order;
   if (!isLast) return outcomes.map(({ sequence }) => sequence);
   const unmatched: number[] = [];
-  const keys = new GroupKeys();
+  const keys: GroupKeys = new Map();
   const done: SettledMessage[] = [];
   for (const outcome of outcomes) {
     if (outcome.kind === 'done') {
@@ -83,7 +83,7 @@ export function applyOutcomes(connection: Connection, table: QueueTable, order: 
     }
     const row = applyOne(connection, table, outcome, order);
     if (row === undefined) unmatched.push(outcome.sequence);
-    else keys.add(row.OrderingKey);
+    else addKey(keys, row.OrderingKey);
   }
   if (done.length > 0) unmatched.push(...applyDone(connection, table, done, order, keys));
   unblockHeads(connection, table, keys.values());
@@ -202,7 +202,7 @@ function applyEachDone(
     // Another outcome of the same message would not match any more.
     claimed.delete(sequence);
     matched.push(sequence);
-    keys.add(row[2]);
+    addKey(keys, row[2]);
   }
   if (matched.length <= fewRows) for (const sequence of matched) connection.run(sql.oneDone, now, sequence);
   else connection.run(sql.done, now, JSON.stringify(matched));
