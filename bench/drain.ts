@@ -4,7 +4,7 @@
  */
 import { assertCount, atLeast, type BenchContext, type Benchmark, type Measurement } from './benchmark.ts';
 import { fill, hasty, makeTenants, openFleet, timedDrain } from './fleet.ts';
-import type { Place, Places } from './place.ts';
+import type { Place, Places, RawExtra } from './place.ts';
 import { perSecond, ratio, sharesOfRaw } from './spread.ts';
 import { type Contender, interleave, timedMessages } from './timing.ts';
 
@@ -57,6 +57,7 @@ export const drain: Benchmark = {
       notes: [
         places.rawLoop,
         ...(places.minimalLoop === null ? [] : [places.minimalLoop]),
+        'The leased loop is the smallest of these loops, and also renews a lease in each transaction.',
         'Batches 1 and 10 are measured once: they sync to disk for every few messages.',
       ],
     };
@@ -71,11 +72,11 @@ async function measure(
   const calls = Math.ceil((cold + messages) / batch) + 1;
   const from = template(cold + messages);
   const counted = { cold, count: messages };
-  const loop = (how: 'drain' | 'drainMinimal') => async () => {
+  const loop = (how: 'drain' | 'drainMinimal', extra?: RawExtra) => async () => {
     await place.copyTenant(from, 'raw');
     const raw = await place.rawTenant('raw');
     const cost = await timedMessages(counted, async (handled) => {
-      await raw[how]!(batch, handled);
+      await raw[how]!(batch, handled, extra);
     });
     await raw.close();
     await place.removeTenant('raw');
@@ -89,10 +90,12 @@ async function measure(
       }),
     raw: loop('drain'),
     ...(places.minimalLoop !== null && { minimal: loop('drainMinimal') }),
+    leased: loop(places.minimalLoop === null ? 'drain' : 'drainMinimal', 'lease'),
   };
   const costs = await interleave(Math.min(repetitions, repetitionsAtMost(batch)), contenders);
   const ours = costs.ours!;
   const raw = costs.raw!;
+  const leased = costs.leased!;
   const { minimal } = costs;
   return {
     case: `batch ${batch}`,
@@ -100,6 +103,8 @@ async function measure(
     figures: {
       ...sharesOfRaw(ours, raw),
       ...(minimal && { shareOfMinimal: ratio(minimal.ms, ours.ms) }),
+      shareOfLeased: ratio(leased.ms, ours.ms),
+      cpuShareOfLeased: ratio(leased.cpuMs, ours.cpuMs),
       perSecond: perSecond(messages, ours),
       rawPerSecond: perSecond(messages, raw),
       ...(minimal && { minimalPerSecond: perSecond(messages, minimal) }),

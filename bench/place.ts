@@ -52,6 +52,13 @@ export interface RawMessage {
   readonly payload: string;
 }
 
+/** What a raw loop may do besides: a part of what the engine promises, to see what that part costs. */
+export type RawExtra =
+  /** Each step renews a lease's row, and goes on only if the last step has left its id there (Q8). */
+  | 'lease'
+  /** The messages have ordering keys: only the first of each key may be claimed (Q10). */
+  | 'keys';
+
 /** An outbox used through prepared statements: no leases, ordering, retries, errors or checks. */
 export interface RawTenant {
   /** Whether a message is due. */
@@ -60,9 +67,9 @@ export interface RawTenant {
    * Claims `batch` messages, oldest due first, reads them, hands each to `handle`, and settles them in the transaction
    * that claims the next. Returns their number.
    */
-  drain(batch: number, handle: (message: RawMessage) => void): Promise<number>;
+  drain(batch: number, handle: (message: RawMessage) => void, extra?: RawExtra): Promise<number>;
   /** Does the same through procedures of the benchmark's own: only claim, read and settle. */
-  drainMinimal?(batch: number, handle: (message: RawMessage) => void): Promise<number>;
+  drainMinimal?(batch: number, handle: (message: RawMessage) => void, extra?: RawExtra): Promise<number>;
   /**
    * Claims and reads as `drain` does, and handles and settles each message in a transaction of its own. Only where
    * databases are files.

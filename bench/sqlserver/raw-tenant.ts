@@ -73,8 +73,8 @@ export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void):
       }
       return total;
     },
-    async drainMinimal(batch, handle) {
-      const step = await minimalStep(pool);
+    async drainMinimal(batch, handle, extra) {
+      const step = await minimalStep(pool, extra);
       let total = 0;
       for (;;) {
         const claimed = await step(batch);
