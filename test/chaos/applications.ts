@@ -1,7 +1,6 @@
 /** Q3: applications that are killed in the middle of their transactions, while a host dispatches what they commit. */
-import { resolve } from 'node:path';
 import type { KillHarness } from './harness.ts';
-import { Program } from './program.ts';
+import type { Program } from './program.ts';
 import { rounds, Scene, timeoutMs } from './scene.ts';
 
 interface Step {
@@ -25,8 +24,7 @@ function startApplication(scene: Scene, tenantId: string, dieAt?: DieAt): Progra
   const { stage } = scene.fleet;
   const { module, options } = stage.transactions;
   const job = { registry: stage.registry, tenantId, url: scene.effects.url, module };
-  const text = JSON.stringify({ ...job, options: options(tenantId), dieAt });
-  return new Program([text], scene.environment(), resolve('test/chaos/fixtures/application.mjs'));
+  return scene.startFixture('application.mjs', { ...job, options: options(tenantId), dieAt });
 }
 
 function fateOf(application: Program): Fate {

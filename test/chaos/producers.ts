@@ -1,8 +1,6 @@
 /** F6, F7: a producer is killed between its commit in the tenant's database and its wake in the registry. */
-import { resolve } from 'node:path';
 import type { PointName } from '../../src/telemetry/points.ts';
 import type { KillHarness } from './harness.ts';
-import { Program } from './program.ts';
 import { rounds, Scene, timeoutMs } from './scene.ts';
 import { until } from './until.ts';
 
@@ -24,11 +22,7 @@ export function producerSuite(harness: KillHarness): void {
           const killAt =
             moment === 'any moment' ? undefined : { point: moment, count: scene.random.between(1, 5) };
           const job = { registry: fleet.stage.registry, tenantId, url: scene.effects.url };
-          const producer = new Program(
-            [JSON.stringify(job)],
-            scene.environment(killAt),
-            resolve('test/chaos/fixtures/producer.mjs'),
-          );
+          const producer = scene.startFixture('producer.mjs', job, killAt);
           if (moment === 'any moment') {
             // Its second line says that the first message is stored.
             await until('it has enqueued', () => producer.output().length > 1);

@@ -13,13 +13,6 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-const started = new Set<Program>();
-
-/** Kills what a failed test left running. */
-export async function killLeftovers(): Promise<void> {
-  await Promise.all([...started].map((program) => program.kill()));
-}
-
 export class Program {
   readonly exited: Promise<Exit>;
   /** Set once the process has ended. */
@@ -41,12 +34,10 @@ export class Program {
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
     });
-    started.add(this);
     this.exited = new Promise((resolve, reject) => {
       this.#child.on('error', reject);
       // 'close' and not 'exit', because its last output has been read by then.
       this.#child.on('close', (code, signal) => {
-        started.delete(this);
         this.exit = { code, signal };
         resolve(this.exit);
       });

@@ -1,11 +1,12 @@
 /** One test of the kill suite: a fleet, the server for its effects, the hosts that are killed, and the final balance. */
+import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { closeBooks, type Figures } from './accounting.ts';
 import { Casualties } from './casualties.ts';
 import { Effects } from './effects.ts';
 import { Fleet } from './fleet.ts';
 import type { KillHarness } from './harness.ts';
-import { killLeftovers, Program } from './program.ts';
+import { Program } from './program.ts';
 import { Random } from './random.ts';
 import { fastEnvironment } from './settings.ts';
 import { until } from './until.ts';
@@ -73,7 +74,13 @@ export class Scene {
       cleanUp.push(() => stage.dispose());
       const tenantIds = Array.from({ length: options.tenants ?? 3 }, (_, index) => `tenant-${index + 1}`);
       const fleet = new Fleet(stage, tenantIds);
-      cleanUp.push(() => fleet.close(), killLeftovers);
+      // Only this scene's: the next test may have begun if this one has timed out.
+      cleanUp.push(
+        () => fleet.close(),
+        async () => {
+          if (scene) await Promise.all(scene.#programs.map((program) => program.kill()));
+        },
+      );
       await fleet.create();
       scene = new Scene(random, fleet, effects, options);
       const figures = await test(scene);
@@ -91,13 +98,21 @@ export class Scene {
   }
 
   startProgram(args: readonly string[], killAt?: KillAt): Program {
-    const program = new Program([...(this.#options.args ?? []), ...args], this.environment(killAt));
+    return this.#started(new Program([...(this.#options.args ?? []), ...args], this.#environment(killAt)));
+  }
+
+  /** Another program than the command line: a script of test/chaos/fixtures, with its job as its argument. */
+  startFixture(name: string, job: object, killAt?: KillAt): Program {
+    const script = resolve('test/chaos/fixtures', name);
+    return this.#started(new Program([JSON.stringify(job)], this.#environment(killAt), script));
+  }
+
+  #started(program: Program): Program {
     this.#programs.push(program);
     return program;
   }
 
-  /** The environment of this scene's processes. */
-  environment(killAt?: KillAt): Record<string, string> {
+  #environment(killAt?: KillAt): Record<string, string> {
     const { stage } = this.fleet;
     return {
       ...fastEnvironment,
