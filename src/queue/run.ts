@@ -74,6 +74,19 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   const report = (end: RunEnd) => queueReport(queue.name, end, tally, backlog, blocks);
   // The engine has not been asked, so assume that there is work: the tenant stays due.
   if (signal?.aborted) return { ...report({ status: 'idle', stop: 'signal' }), more: true };
+  const run = await startRun(options, { tally, backlog, blocks }, report);
+  return run instanceof QueueRun ? report(await run.untilEnd()) : run;
+}
+
+/**
+ * Begins a run; returns the report if that was all. The first batch is then only in the run: a function that waits for the
+ * run's end would keep it until then.
+ */
+async function startRun(
+  options: QueueRunOptions,
+  { tally, backlog, blocks }: Omit<RunBooks, 'lease'>,
+  report: (end: RunEnd) => QueueReport,
+): Promise<QueueRun | QueueReport> {
   const rooms = new Rooms(options.handlers, options.dispatch);
   let answer: Begun;
   try {
@@ -91,12 +104,8 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   warnIfUncounted(options, begun);
   for (const topic of begun.parked.topics) tally.unhandled(topic);
   if (begun.status === 'idle') return report({ status: 'idle', stop: 'drained' });
-  publishPoint('run:claimed', tenant.id);
-  return report(
-    await new QueueRun(options, { begun, sentAt }, { tally, backlog, blocks, rooms }).untilEnd(
-      begun.messages,
-    ),
-  );
+  publishPoint('run:claimed', options.tenant.id);
+  return new QueueRun(options, { begun, sentAt }, { tally, backlog, blocks, rooms });
 }
 
 type RunEvent =
@@ -129,6 +138,8 @@ class QueueRun implements BeatingRun {
     this.#backlog = backlog;
     this.#blocks = blocks;
     this.#rooms = rooms;
+    // A function that used `begun` would keep the first batch as long as the run.
+    const { lease } = begun;
     this.#lease = new RunLease({
       queue: queue.name,
       begun,
@@ -158,14 +169,14 @@ class QueueRun implements BeatingRun {
       attempts: {
         tenant,
         queue: queue.name,
-        fence: begun.lease.fence,
-        logger: logger.child({ fence: begun.lease.fence }),
+        fence: lease.fence,
+        logger: logger.child({ fence: lease.fence }),
         retry,
         timeoutMs: dispatch.handlerTimeoutMs,
         random,
         logsHandlerText,
         transactions: {
-          transact: (request, work) => queue.transact({ ...request, lease: begun.lease }, work),
+          transact: (request, work) => queue.transact({ ...request, lease }, work),
           enqueue: (messages, transaction) => this.#enqueue(messages, transaction),
         },
         trace,
@@ -176,10 +187,11 @@ class QueueRun implements BeatingRun {
     // messages twice without need. The end of draining interrupts only handlers with a longer timeout of their own.
     const times = { claiming: budgetMs, draining: dispatch.handlerTimeoutMs, stopping: dispatch.graceMs };
     this.#phase = new RunPhase(times, () => this.#on({ kind: 'time-over' }));
+    this.#accept(begun.messages);
   }
 
   /** Handles the first batch and all that follow. */
-  async untilEnd(messages: readonly ClaimedMessage[]): Promise<RunEnd> {
+  async untilEnd(): Promise<RunEnd> {
     const { signal, changed } = this.#options;
     const stopListening = [
       onAbort(signal, (reason) => this.#on({ kind: 'signal', reason })),
@@ -188,7 +200,6 @@ class QueueRun implements BeatingRun {
     loopPulse.enter(this);
     try {
       this.#watchBacklog();
-      this.#accept(messages);
       await this.#loop();
       return { status: 'dispatched', stop: this.#phase.why };
     } catch (error) {
