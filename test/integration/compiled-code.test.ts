@@ -2,7 +2,12 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { lastUsed } from '../../src/compiled-code.ts';
+import { Candidates } from '../../src/engine/sqlite/queue/candidates.ts';
+import { Attempt } from '../../src/queue/attempt.ts';
+import { AttemptContext } from '../../src/queue/attempt-context.ts';
 import { defineHandler } from '../../src/queue/handler.ts';
+import { MessageView } from '../../src/queue/message-view.ts';
 import { FleetPlace } from '../support/fleet-place.ts';
 
 const place = new FleetPlace();
@@ -18,29 +23,41 @@ async function heapUsed(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
-test('D6: of the messages that a run has settled, one stays in memory, and nothing of a batch', async () => {
+test('D6: a run leaves one message in memory, and one object of each class that it uses for all', async () => {
   const seen: WeakRef<object>[] = [];
+  const stop = new AbortController();
   const handlers = [
     defineHandler({
       topic: 'orders',
       handle(message, context) {
         seen.push(new WeakRef(message), new WeakRef(context));
+        // Without another claim, what the last one has read would stay.
+        if (seen.length === 2 * messages) stop.abort();
       },
     }),
   ];
-  const face = await place.fleet(['acme'], { handlers, dispatch: { batchBytes: 2 * messages * mebibyte } });
+  // Payloads within an equal part of the bytes are read together.
+  const dispatch = { batchSize: messages, batchBytes: 2 * messages * mebibyte };
+  const face = await place.fleet(['acme'], { handlers, dispatch });
   const payload = 'x'.repeat(mebibyte);
   const more = Array.from({ length: messages }, () => ({ topic: 'orders', payload }));
   await face.outbox('acme').enqueue(more);
   const before = await heapUsed();
-  const { runs } = await face.tick();
-  expect(runs).toMatchObject([{ counts: { done: messages } }]);
+  const report = await face.dispatch({ tenantId: 'acme' }, { signal: stop.signal });
+  expect(report).toMatchObject({ counts: { done: messages }, roundTrips: 2 });
   const after = await heapUsed();
   expect(seen).toHaveLength(2 * messages);
   const alive = seen.flatMap((reference, index) => (reference.deref() === undefined ? [] : [index]));
   expect(alive).toEqual([2 * messages - 2, 2 * messages - 1]);
-  // The payload of that message, twice if it is in two pieces, and what the run has loaded and compiled.
+  // The payload of that message, and what the run has loaded and compiled.
   expect(after - before).toBeLessThan((messages / 2) * mebibyte);
+  expect(lastUsed).toEqual({
+    run: expect.any(Object),
+    attempt: expect.any(Attempt),
+    message: expect.any(MessageView),
+    context: expect.any(AttemptContext),
+    candidates: expect.any(Candidates),
+  });
 });
 
 test('D6: a batch leaves memory when it is settled, also the first one of a run', async () => {
