@@ -42,7 +42,10 @@ const base = `${seam}|errors\\.ts|(guarded-signal|unless-aborted|either-signal)\
 /** The files that each part may import, as patterns of paths in src. The first part that matches a file counts. */
 const allowed: readonly (readonly [part: string, may: string])[] = [
   // An engine imports only the interfaces, and no layer above them.
-  ['engine/sqlite/', `engine/sqlite/|${seam}|(errors|unless-aborted|either-signal|timer-delay|compiled-code)\\.ts`],
+  [
+    'engine/sqlite/',
+    `engine/sqlite/|${seam}|(errors|unless-aborted|either-signal|timer-delay|compiled-code)\\.ts`,
+  ],
   [
     'engine/sqlserver/',
     `engine/sqlserver/|${seam}|(errors|optional-package|unless-aborted|host-resolver)\\.ts`,
