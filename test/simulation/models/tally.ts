@@ -1,6 +1,5 @@
 /** What a process has settled in a tenant's queues since its last report, to compare with the report (D7). */
 import type { Outcome } from '../../../src/engine/message.ts';
-import type { RunCounts } from '../../../src/engine/registry.ts';
 import type { TenantReport } from '../../../src/engine/tenant-report.ts';
 import type { SimulatedProcess } from '../machine/process.ts';
 import { Violation } from '../violation.ts';
@@ -39,8 +38,6 @@ export class Tally {
 /** The tallies of one tenant, by process. */
 export class Tallies {
   readonly #tallies = new Map<SimulatedProcess, Tally>();
-  /** Those that were reported last. */
-  readonly #reported = new Map<SimulatedProcess, Tally>();
 
   /** @param owner of the run's lease; `troubles` are the faults of the process and the tenant so far */
   of(process: SimulatedProcess, owner: string, troubles: number): Tally {
@@ -77,15 +74,6 @@ export class Tallies {
       }
       if (!isOneRun) counts[name] -= said;
     }
-    this.#reported.set(process, tally);
     if (isOneRun) this.#tallies.delete(process);
-  }
-
-  /** The process does not know that its report was stored, so it reports the same again. */
-  answerLost(process: SimulatedProcess, reported: RunCounts): void {
-    const tally = this.#reported.get(process);
-    if (tally === undefined) return;
-    if (tally.owners.size > 1) for (const name of counted) tally.counts[name] += reported[name];
-    else if (!this.#tallies.has(process)) this.#tallies.set(process, tally);
   }
 }

@@ -158,8 +158,8 @@ export class SqliteRegistry implements Registry {
     return this.#wakeFile?.watch(listener) ?? (() => {});
   }
 
-  recordPoisoned(): Promise<void> {
-    return this.#handle.write(recordPoisoned);
+  recordPoisoned(messageId?: string): Promise<void> {
+    return this.#handle.write((connection, now) => recordPoisoned(connection, messageId, now));
   }
 
   fleet(): Promise<FleetSummary> {
