@@ -80,7 +80,8 @@ DECLARE @InboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@InboxAgeMs % 1000 A
 -- A time that is further ahead was stored before the clock was set back. It must not keep out newer states.
 DECLARE @Latest datetime2(3) = DATEADD(minute, 1, @Now);
 DECLARE @Moved bit = 0, @IsCounted bit = 0;
-DECLARE @Key nvarchar(36) = COALESCE(CONVERT(nvarchar(36), @ReportId), N'');
+-- Without an id it is in no list.
+DECLARE @Key nvarchar(36) = COALESCE(CONVERT(nvarchar(36), @ReportId), N'none');
 DECLARE @Held TABLE (WakePending bit NOT NULL, InFlight bit NOT NULL, LastRunUtc datetime2(3) NULL,
   LastOutcome nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL, FailingTopics nvarchar(max) NOT NULL, OutboxState nvarchar(max) NULL,
   OutboxStateUtc datetime2(3) NULL, InboxState nvarchar(max) NULL, InboxStateUtc datetime2(3) NULL,
@@ -110,7 +111,7 @@ IF @Outcome = N'skipped'
     LastPlannedUtc = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN @Now ELSE LastPlannedUtc END,
     WakePending = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN 0 ELSE 1 END,
     InFlight = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN 1 ELSE InFlight END,
-    LastReports = LEFT(@Key + CASE WHEN @ReportId IS NULL THEN N'' WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN N'+' ELSE N'-' END + LastReports, 592),
+    LastReports = LEFT(CASE WHEN @ReportId IS NULL THEN N'' WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN @Key + N'+' ELSE @Key + N'-' END + LastReports, 592),
     NextDueUtc = CASE
       WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN @Again
       WHEN InFlight = 0 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
@@ -136,7 +137,7 @@ ELSE
     LastPlannedUtc = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Now ELSE LastPlannedUtc END,
     WakePending = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN 0 ELSE WakePending END,
     InFlight = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN 1 ELSE 0 END,
-    LastReports = LEFT(@Key + CASE WHEN @ReportId IS NULL THEN N'' WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN N'+' ELSE N'-' END + LastReports, 592),
+    LastReports = LEFT(CASE WHEN @ReportId IS NULL THEN N'' WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Key + N'+' ELSE @Key + N'-' END + LastReports, 592),
     NextDueUtc = CASE
       WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Again
       WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
@@ -231,11 +232,12 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-DECLARE @Key nvarchar(36) = COALESCE(CONVERT(nvarchar(36), @MessageId), N'');
+-- Without an id it is in no list.
+DECLARE @Key nvarchar(36) = COALESCE(CONVERT(nvarchar(36), @MessageId), N'none');
 UPDATE [$(Schema)].[RegistryState]
 SET Poisoned = CASE WHEN Poisoned < 9007199254740991 THEN Poisoned + 1 ELSE 9007199254740991 END, LastPoisonedUtc = SYSUTCDATETIME(),
-  LastPoisoned = LEFT(@Key + LastPoisoned, 576)
-WHERE Id = 1 AND (@MessageId IS NULL OR CHARINDEX(@Key, LastPoisoned) = 0);
+  LastPoisoned = LEFT(CASE WHEN @MessageId IS NULL THEN N'' ELSE @Key END + LastPoisoned, 576)
+WHERE Id = 1 AND CHARINDEX(@Key, LastPoisoned) = 0;
 GO
 -- Returns one row: the fleet's state by the last reports. Sums of what reports have counted are floats, which do not overflow.
 IF OBJECT_ID(N'[$(Schema)].[Fleet_Summary]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Fleet_Summary] AS RETURN 0');
