@@ -20,6 +20,7 @@ const noMemory = failed(701, 'There is insufficient system memory to run this qu
 const deadlock = failed(1205, 'You were the victim.');
 const waited = failed(1222, 'Lock request time out period exceeded.');
 const messageId = '22222222-2222-4222-8222-222222222222';
+const then = { do: 'release-lease' } as const;
 const lease = {
   name: 'queue:outbox',
   owner: 'host',
@@ -85,7 +86,7 @@ describe.each([
         leaseMs: 60_000,
         outcomes: [{ sequence: 7, messageId, kind: 'done' }],
         onDead: 'block',
-        then: { do: 'release-lease' },
+        then,
       }),
     );
     expect(asked).toEqual([false, true]);
