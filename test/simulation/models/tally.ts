@@ -38,6 +38,8 @@ export class Tally {
 /** The tallies of one tenant, by process. */
 export class Tallies {
   readonly #tallies = new Map<SimulatedProcess, Tally>();
+  /** The ids of the reports that were compared: one that is sent again, after a lost answer, says the same. */
+  readonly #reported = new Set<string>();
 
   /** @param owner of the run's lease; `troubles` are the faults of the process and the tenant so far */
   of(process: SimulatedProcess, owner: string, troubles: number): Tally {
@@ -56,9 +58,13 @@ export class Tallies {
    */
   reported(
     process: SimulatedProcess,
-    { tenantId, outcome, counts: reported }: TenantReport,
+    { tenantId, reportId, outcome, counts: reported }: TenantReport,
     troubles: number,
   ): void {
+    if (reportId !== undefined) {
+      if (this.#reported.has(reportId)) return;
+      this.#reported.add(reportId);
+    }
     const tally = this.#tallies.get(process) ?? new Tally(troubles);
     // The report of a run that failed before it settled anything, which may come late; another run of the process may go on.
     const mayBeOther = outcome === 'failed' || tally.troubles !== troubles;

@@ -42,7 +42,8 @@ export async function recordReport(database: Database, report: TenantReport): Pr
     { onLost: 'repeat' },
   );
   const row = rows![0]!;
-  // The report is stored. After an error here the caller would send it again for nothing.
+  // A report whose answer was lost has not come this far, so its topics are counted once. An error here must not fail it: the
+  // caller would send it again, and its topics would be counted twice.
   const { tenantId, outcome, queues = {} } = report;
   await recordTopics(database, outcome === 'skipped' ? { tenantId, queues } : report, row).catch(() => {});
   return {
