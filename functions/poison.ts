@@ -36,7 +36,10 @@ export function registerPoison(currentApp: CurrentApp, terminating: AbortSignal)
       extraOutputs: [toDispatch, toItself],
       async handler(message: unknown, context: InvocationContext) {
         try {
-          const { requests } = await repeated(() => currentApp().multiOutbox.poisoned(message, queue));
+          const messageId = String(context.triggerMetadata?.id ?? context.invocationId);
+          const { requests } = await repeated(() =>
+            currentApp().multiOutbox.poisoned(message, queue, { messageId }),
+          );
           if (requests.length > 0) context.extraOutputs.set(toDispatch, requests);
         } catch (error) {
           context.error(

@@ -99,6 +99,7 @@ export type { History, HistoryDurations, HistoryOptions, HistoryPoint } from './
 export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/operations/lease-in-tenants.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/operations/migrate.ts';
 export {
+  type PoisonedOptions,
   type PoisonedQueue,
   type PoisonedRequest,
   type PoisonReport,

@@ -56,6 +56,15 @@ export function checkName(name: string, given: unknown, most: number): void {
   );
 }
 
+/** @throws INVALID_ARGUMENT when it is not the id of a queue's message */
+export function checkQueueMessageId(call: string, given: unknown): void {
+  if (given === undefined || isOneLine(given, 1_000)) return;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `${call}: 'messageId' must be text of 1 to 1000 characters on one line, got ${shownValue(given)}; pass the id that the queue gave the message, or leave it out.`,
+  );
+}
+
 export function checkedId(call: string, tenantId: unknown): void {
   if (typeof tenantId === 'string') return;
   throw new MultiOutboxError(

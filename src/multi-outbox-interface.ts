@@ -9,7 +9,7 @@ import type { Diagnosis, ExamineOptions } from './fleet/operations/doctor.ts';
 import type { History, HistoryOptions } from './fleet/operations/history.ts';
 import type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/operations/lease-in-tenants.ts';
 import type { MigrateOptions, TenantMigration } from './fleet/operations/migrate.ts';
-import type { PoisonedQueue, PoisonReport } from './fleet/operations/poison.ts';
+import type { PoisonedOptions, PoisonedQueue, PoisonReport } from './fleet/operations/poison.ts';
 import type { WorstTenants } from './fleet/operations/worst-tenants.ts';
 import type { PlanReport } from './fleet/plan/plan-report.ts';
 import type { Strategy } from './fleet/plan/strategy.ts';
@@ -171,9 +171,9 @@ export interface MultiOutbox extends WakingCalls {
    * Handles a message of a poison queue: a `poisonedRequest`, which is recorded with the tenant that it names, or a
    * message that a queue's host gave up, which is tried again. The caller must send the report's `requests`.
    * @param queue the queue from which the message came to its poison queue
-   * @throws the registry's error; keep the message then, and try again later
+   * @throws INVALID_ARGUMENT, or the registry's error; keep the message then, and try again later
    */
-  poisoned(content: unknown, queue: PoisonedQueue): Promise<PoisonReport>;
+  poisoned(content: unknown, queue: PoisonedQueue, options?: PoisonedOptions): Promise<PoisonReport>;
   /** The registry's schema version, and the versions that this program can use. */
   registrySchema(): Promise<RegistrySchema>;
   /**

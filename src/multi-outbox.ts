@@ -29,6 +29,7 @@ import { tickOnce } from './local/tick.ts';
 import {
   checkedId,
   checkName,
+  checkQueueMessageId,
   checkScope,
   doctorNames,
   historyNames,
@@ -299,10 +300,13 @@ export function assembleMultiOutbox(
       wholeNumberOf('worst', 'examine', examine, 0, 10_000_000);
       return worstTenants((await handle.ready()).registry, { limit, examine });
     },
-    async poisoned(content, queue) {
+    async poisoned(content, queue, poisonedOptions = {}) {
+      const { messageId } = optionsOf('poisoned', poisonedOptions, { messageId: true });
+      checkQueueMessageId('poisoned', messageId);
       const { registry } = await handle.open();
       return handlePoisoned(content, queue, {
         registry,
+        messageId,
         wake: (ids, wakeOptions) => wakeFirst(ids, (each) => fleet.wake(each, wakeOptions)),
         logger,
       });

@@ -12,6 +12,7 @@ GO
 -- and retired tenants are ignored. So are reports of runs with a @Version before the tenant's present database: then Moved is 1,
 -- and the tenant is due now. A skipped run changes nothing of the last report but the states of the queues that it has
 -- served, because the lease's holder writes its own. It counts as a wake: the holder may have claimed its last messages before.
+-- A report that is sent again, because the answer was lost, changes nothing: it gets the answer of the row as it is now.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Report]
@@ -41,7 +42,9 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   @Version bigint = NULL,
   -- The longest time that a message waited from its due time to the start of its handler; null: the run started none, so what
   -- was reported last stays
-  @LongestWaitMs bigint = NULL
+  @LongestWaitMs bigint = NULL,
+  -- The report's own id. It was sent before if it is among the last 16 of the tenant; null: it was not
+  @ReportId uniqueidentifier = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -76,10 +79,14 @@ DECLARE @OutboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@OutboxAgeMs % 1000
 DECLARE @InboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@InboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@InboxAgeMs / 1000 AS int), @Now));
 -- A time that is further ahead was stored before the clock was set back. It must not keep out newer states.
 DECLARE @Latest datetime2(3) = DATEADD(minute, 1, @Now);
-DECLARE @Moved bit = 0;
+DECLARE @Moved bit = 0, @IsCounted bit = 0;
+-- Without an id it is in no list.
+DECLARE @Key nvarchar(36) = COALESCE(CONVERT(nvarchar(36), @ReportId), N'none');
 DECLARE @Held TABLE (WakePending bit NOT NULL, InFlight bit NOT NULL, LastRunUtc datetime2(3) NULL,
   LastOutcome nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL, FailingTopics nvarchar(max) NOT NULL, OutboxState nvarchar(max) NULL,
-  OutboxStateUtc datetime2(3) NULL, InboxState nvarchar(max) NULL, InboxStateUtc datetime2(3) NULL);
+  OutboxStateUtc datetime2(3) NULL, InboxState nvarchar(max) NULL, InboxStateUtc datetime2(3) NULL,
+  -- Null: the report was not sent before
+  HasChosen bit NULL);
 -- The totals stay within what programs can read.
 DECLARE @MostCounted bigint = 9007199254740991;
 DECLARE @Done bigint = COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.done') AS bigint), 0);
@@ -104,6 +111,7 @@ IF @Outcome = N'skipped'
     LastPlannedUtc = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN @Now ELSE LastPlannedUtc END,
     WakePending = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN 0 ELSE 1 END,
     InFlight = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN 1 ELSE InFlight END,
+    LastReports = LEFT(CASE WHEN @ReportId IS NULL THEN N'' WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN @Key + N'+' ELSE @Key + N'-' END + LastReports, 592),
     NextDueUtc = CASE
       WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN @Again
       WHEN InFlight = 0 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
@@ -129,6 +137,7 @@ ELSE
     LastPlannedUtc = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Now ELSE LastPlannedUtc END,
     WakePending = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN 0 ELSE WakePending END,
     InFlight = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN 1 ELSE 0 END,
+    LastReports = LEFT(CASE WHEN @ReportId IS NULL THEN N'' WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Key + N'+' ELSE @Key + N'-' END + LastReports, 592),
     NextDueUtc = CASE
       WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Again
       WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
@@ -138,6 +147,13 @@ ELSE
       WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
       ELSE NextDueUtc END,
 :r parts/registry-set-states.sql
+IF EXISTS (SELECT 1 FROM @Held) SET @IsCounted = 1;
+ELSE IF @ReportId IS NOT NULL
+  INSERT @Held (WakePending, InFlight, LastRunUtc, LastOutcome, FailingTopics, OutboxState, OutboxStateUtc, InboxState, InboxStateUtc, HasChosen)
+  SELECT WakePending, InFlight, LastRunUtc, LastOutcome, FailingTopics, OutboxState, OutboxStateUtc, InboxState, InboxStateUtc,
+    CASE WHEN CHARINDEX(@Key + N'+', LastReports) > 0 THEN InFlight ELSE 0 END
+  FROM [$(Schema)].[Tenants]
+  WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired' AND CHARINDEX(@Key, LastReports) > 0;
 IF @Version IS NOT NULL AND NOT EXISTS (SELECT 1 FROM @Held)
 BEGIN
   UPDATE [$(Schema)].[Tenants]
@@ -145,9 +161,9 @@ BEGIN
   WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired' AND DatabaseVersion > @Version;
   SET @Moved = @@ROWCOUNT;
 END;
-IF @Flow IS NOT NULL AND EXISTS (SELECT 1 FROM @Held) EXEC [$(Schema)].[History_Add] @Id, @Minute, @Part, @Flow;
+IF @Flow IS NOT NULL AND @IsCounted = 1 EXEC [$(Schema)].[History_Add] @Id, @Minute, @Part, @Flow;
 COMMIT;
-SELECT CAST(COALESCE(MAX(CASE WHEN InFlight = 1 AND (@Outcome <> N'skipped' OR WakePending = 0) THEN 1 ELSE 0 END), 0) AS bit) AS Chosen,
+SELECT CAST(COALESCE(MAX(CASE WHEN HasChosen = 0 THEN 0 WHEN HasChosen = 1 THEN 1 WHEN InFlight = 1 AND (@Outcome <> N'skipped' OR WakePending = 0) THEN 1 ELSE 0 END), 0) AS bit) AS Chosen,
   CAST(COALESCE(MAX(CASE
     WHEN WakePending = 0 THEN 0
     WHEN @Outcome = N'skipped' AND (InFlight = 1 OR LastOutcome IN (N'failed', N'resuming')) THEN 0
@@ -204,17 +220,24 @@ SET InFlight = 1, NextDueUtc = CASE
     ELSE DATEADD(millisecond, CAST(@HoldMs % 1000 AS int), DATEADD(second, CAST(@HoldMs / 1000 AS int), @Now)) END
 WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired' AND (@Version IS NULL OR DatabaseVersion <= @Version);
 GO
--- Counts a message of the function app's queues that was given up (F6).
+-- Counts a message of the function app's queues that was given up (F6). @MessageId: it was counted before if it is among the last
+-- 16; null: it was not.
 IF OBJECT_ID(N'[$(Schema)].[Poisoned_Record]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Poisoned_Record] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Poisoned_Record]
+  @MessageId uniqueidentifier = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-UPDATE [$(Schema)].[RegistryState] SET Poisoned = CASE WHEN Poisoned < 9007199254740991 THEN Poisoned + 1 ELSE 9007199254740991 END, LastPoisonedUtc = SYSUTCDATETIME() WHERE Id = 1;
+-- Without an id it is in no list.
+DECLARE @Key nvarchar(36) = COALESCE(CONVERT(nvarchar(36), @MessageId), N'none');
+UPDATE [$(Schema)].[RegistryState]
+SET Poisoned = CASE WHEN Poisoned < 9007199254740991 THEN Poisoned + 1 ELSE 9007199254740991 END, LastPoisonedUtc = SYSUTCDATETIME(),
+  LastPoisoned = LEFT(CASE WHEN @MessageId IS NULL THEN N'' ELSE @Key END + LastPoisoned, 576)
+WHERE Id = 1 AND CHARINDEX(@Key, LastPoisoned) = 0;
 GO
 -- Returns one row: the fleet's state by the last reports. Sums of what reports have counted are floats, which do not overflow.
 IF OBJECT_ID(N'[$(Schema)].[Fleet_Summary]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Fleet_Summary] AS RETURN 0');

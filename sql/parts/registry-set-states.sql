@@ -5,4 +5,4 @@
     InboxStateUtc = CASE WHEN @InboxState IS NULL OR (InboxStateUtc > @InboxUtc AND InboxStateUtc <= @Latest) THEN InboxStateUtc ELSE @InboxUtc END
   OUTPUT inserted.WakePending, inserted.InFlight, inserted.LastRunUtc, inserted.LastOutcome, inserted.FailingTopics, inserted.OutboxState, inserted.OutboxStateUtc, inserted.InboxState, inserted.InboxStateUtc
     INTO @Held (WakePending, InFlight, LastRunUtc, LastOutcome, FailingTopics, OutboxState, OutboxStateUtc, InboxState, InboxStateUtc)
-  WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired' AND (@Version IS NULL OR DatabaseVersion <= @Version);
+  WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired' AND (@Version IS NULL OR DatabaseVersion <= @Version) AND CHARINDEX(@Key, LastReports) = 0;

@@ -79,6 +79,8 @@ BEGIN
     -- A JSON array of {"queue":"outbox","topic":"…","source":null,"sinceUtc":"…","lastUtc":"…","failures":3,"messageId":"…","error":"…"}:
     -- the topics of which no attempt has succeeded since these attempts failed.
     FailingTopics nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [DF_Tenants_FailingTopics] DEFAULT (N'[]'),
+    -- The ids of the last 16 reports, the newest first, each with a + if the report chose the tenant, otherwise a -.
+    LastReports nvarchar(592) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [DF_Tenants_LastReports] DEFAULT (N''),
     -- These refuse what no program could read (Q15).
     CONSTRAINT [CK_Tenants_DatabaseVersion] CHECK (DatabaseVersion <= Version),
     CONSTRAINT [CK_Tenants_Json] CHECK (ISJSON(Auth) = 1 AND ISJSON(Tags) = 1 AND ISJSON(Overrides) = 1),
@@ -114,6 +116,8 @@ BEGIN
     -- How many queue messages were given up, and when the last one was (F6).
     Poisoned bigint NOT NULL,
     LastPoisonedUtc datetime2(3) NULL,
+    -- The ids of the last 16 of them, the newest first.
+    LastPoisoned nvarchar(576) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [DF_RegistryState_LastPoisoned] DEFAULT (N''),
     -- These refuse what no program could read (Q15).
     CONSTRAINT [CK_RegistryState_TenantVersion] CHECK (TenantVersion BETWEEN 0 AND 9007199254740991),
     CONSTRAINT [CK_RegistryState_DrawInMs] CHECK (DrawInMs BETWEEN 0 AND 315537897600000),

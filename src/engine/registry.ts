@@ -331,8 +331,11 @@ export interface Registry {
    * @returns the function that ends it
    */
   onWake?(listener: () => void): () => void;
-  /** Counts a queue message that was given up (`FleetSummary.poisoned`). */
-  recordPoisoned(): Promise<void>;
+  /**
+   * Counts a queue message that was given up (`FleetSummary.poisoned`).
+   * @param messageId a UUID; one of the last 16 messages is not counted again
+   */
+  recordPoisoned(messageId?: string): Promise<void>;
   fleet(): Promise<FleetSummary>;
   /**
    * Call it after the first plan of each minute. Removes old rows of the history, a limited number of them. With `record` it

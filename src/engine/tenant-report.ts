@@ -40,6 +40,11 @@ export interface ReportedState extends Omit<QueueState, 'asOfUtc'> {
 /** A dispatch run's report to the registry (D7, F5). */
 export interface TenantReport {
   readonly tenantId: string;
+  /**
+   * A UUID. If it is the id of one of the tenant's last 16 reports, this is that report, sent again because its answer was lost:
+   * it changes nothing, and gets the answer that it would get now. Absent: the report was not sent before.
+   */
+  readonly reportId?: string;
   /** The version of the tenant's record with which the run began. Absent: no run made the report. */
   readonly tenantVersion?: number;
   readonly outcome: RunOutcome;

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Engine } from '../engine/engine.ts';
+import type { SqliteEngineOptions } from '../engine/sqlite/index.ts';
 import type { SqlServerEngineOptions } from '../engine/sqlserver/index.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
@@ -35,7 +36,9 @@ export async function engineFor(
     onServers = true,
     folder,
     onDiscard,
-  }: { onServers?: boolean; folder?: string } & Pick<SqlServerEngineOptions, 'onDiscard'> = {},
+    onUnsynced,
+  }: { onServers?: boolean; folder?: string } & Pick<SqlServerEngineOptions, 'onDiscard'> &
+    Pick<SqliteEngineOptions, 'onUnsynced'> = {},
 ): Promise<Engine> {
   const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
   const mixed = async (embedded: Engine) => {
@@ -46,7 +49,8 @@ export async function engineFor(
     const embedded = await sqliteEngine(':memory:', settings, folder);
     return onServers ? mixed(embedded) : embedded;
   }
-  if (scheme === 'sqlite' && rest) return mixed(await sqliteEngine(path.resolve(rest), settings));
+  if (scheme === 'sqlite' && rest)
+    return mixed(await sqliteEngine(path.resolve(rest), settings, undefined, onUnsynced));
   if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings, onDiscard);
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
@@ -55,10 +59,15 @@ export async function engineFor(
   );
 }
 
-async function sqliteEngine(registry: string, settings: Settings, folder?: string): Promise<Engine> {
+async function sqliteEngine(
+  registry: string,
+  settings: Settings,
+  folder?: string,
+  onUnsynced?: SqliteEngineOptions['onUnsynced'],
+): Promise<Engine> {
   const { createSqliteEngine } = await import('../engine/sqlite/index.ts');
   const { synchronous, busyTimeoutMs } = settings.sqlite;
-  return createSqliteEngine({ registry, synchronous, busyTimeoutMs, folder });
+  return createSqliteEngine({ registry, synchronous, busyTimeoutMs, folder, onUnsynced });
 }
 
 async function sqlServerEngine(

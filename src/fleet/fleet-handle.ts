@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Registry, TenantDefinition, TenantRecord } from '../engine/registry.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { describeError, MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { recordDiscardedConnection } from '../telemetry/metrics.ts';
@@ -144,6 +144,11 @@ export class FleetHandle {
           recordDiscardedConnection(reason);
           logger.warn(`A connection was closed because ${whyDiscarded[reason]}.`, { database, reason });
         },
+        onUnsynced: (error) =>
+          logger.error(
+            "The last runs' reports are in the registry's file, but could not be brought to the disk: a power cut would take them away, and their tenants are then planned again. Look at the disk and its space.",
+            { error: describeError(error) },
+          ),
       }));
     const registry = engine.openRegistry();
     try {

@@ -86,8 +86,7 @@ export class MessagesInFlight {
   accept(messages: readonly ClaimedMessage[]): void {
     const known = this.#unsettledAmong(messages);
     for (const message of messages) {
-      // The id of a message is '' if it cannot be read (Q15).
-      if (message.messageId !== '' && known?.has(message.messageId)) continue;
+      if (known?.has(identityOf(message))) continue;
       const assignment = this.#assign(message);
       if (this.#waiting.add(assignment)) this.#options.rooms.claimed(this.#handlerOf(assignment));
     }
@@ -153,18 +152,18 @@ export class MessagesInFlight {
   }
 
   /**
-   * The ids of the messages in flight; undefined if none of them can be among these. A message that is claimed twice keeps
+   * The identities of the messages in flight; undefined if none of them can be among these. A message that is claimed twice keeps
    * its sequence, and a claim's sequences usually lie beyond those in flight: comparing the two ranges costs much less
    * than a set of ids for each claim.
    */
-  #unsettledAmong(claimed: readonly ClaimedMessage[]): ReadonlySet<string> | undefined {
+  #unsettledAmong(claimed: readonly ClaimedMessage[]): ReadonlySet<string | number> | undefined {
     const unsettled: Pick<ClaimedMessage, 'sequence' | 'messageId'>[] = this.#waiting.messages();
     for (const { settled, message } of this.#running) if (!settled) unsettled.push(message);
     for (const outcome of this.#outcomes) unsettled.push(outcome);
     const [first, last] = sequenceRange(unsettled);
     const [firstClaimed, lastClaimed] = sequenceRange(claimed);
     if (lastClaimed < first || firstClaimed > last) return undefined;
-    return new Set(unsettled.map(({ messageId }) => messageId));
+    return new Set(unsettled.map(identityOf));
   }
 
   /** Finds the message's handler, or decides the outcome of a message that no handler may get. */
@@ -215,6 +214,14 @@ export class MessagesInFlight {
   #handlerFor({ topic, source }: ClaimedMessage): Handler | undefined {
     return this.#options.handlers.find(topic, source);
   }
+}
+
+/** The id of a message is '' if it cannot be read (Q15); its sequence then tells it apart. */
+function identityOf({
+  sequence,
+  messageId,
+}: Pick<ClaimedMessage, 'sequence' | 'messageId'>): string | number {
+  return messageId === '' ? sequence : messageId;
 }
 
 /** Whether this kind of outcome lets the next message of the ordering group start (Q10). */

@@ -1,4 +1,6 @@
 /** D7, F5, F6, F7: the effects of a dispatch run's report, and the fleet's figures. */
+import { randomUUID } from 'node:crypto';
+import { emptyHistogram } from '../../src/engine/histogram.ts';
 import type { RunCounts } from '../../src/engine/registry.ts';
 import type { FailingTopic } from '../../src/engine/tenant-report.ts';
 import { parkedOutbox, queueState } from '../support/queue-state.ts';
@@ -12,6 +14,7 @@ import {
   ids,
   noCounts,
   planAll,
+  type ReportFields,
   report,
   tenantOf,
 } from './registry-entry.ts';
@@ -85,6 +88,103 @@ export function registryReportSuite(scene: Scene): void {
         backlog: false,
         parkedTopics: ['Topic.One', 'töpic'],
         lastDurationMs: 5,
+      });
+    });
+
+    describe('D7: a report that is sent again, because its answer was lost', () => {
+      /** All that a report changes. */
+      const effects = async (registry: Awaited<ReturnType<typeof planned>>) => ({
+        schedule: (await tenantOf(registry, 'a')).schedule,
+        hours: (await registry.tenantHistory('a', anHour)).map(({ runs, counts: of }) => ({ runs, of })),
+        idle: await dueInMs(registry).then((ms) => ms !== null && ms > 0),
+      });
+      const run: ReportFields = {
+        outcome: 'dispatched',
+        counts,
+        times: { wait: emptyHistogram, handle: emptyHistogram },
+      };
+
+      test.each<ReportFields>([run, { ...run, outcome: 'skipped' }])('counts once: $outcome', async (of) => {
+        const registry = await planned();
+        const reportId = randomUUID();
+        const first = await report(registry, 'a', { ...of, reportId });
+        const before = await effects(registry);
+        await clockPasses(registry.leases);
+        // Some callers write ids in capitals.
+        const again = await report(registry, 'a', { ...of, reportId: reportId.toUpperCase(), idleStreak: 7 });
+        expect(again).toEqual(first);
+        expect(await effects(registry)).toEqual(before);
+        await report(registry, 'a', { ...of, reportId: randomUUID() });
+        if (of.outcome !== 'skipped') expect((await effects(registry)).schedule.totals).toEqual(twice);
+      });
+
+      test('counts once while 15 others have come since', async () => {
+        const registry = await planned();
+        const reportId = randomUUID();
+        await report(registry, 'a', { ...run, reportId });
+        for (let nth = 0; nth < 15; nth++) await report(registry, 'a', { reportId: randomUUID() });
+        const before = await effects(registry);
+        await report(registry, 'a', { ...run, reportId });
+        expect(await effects(registry)).toEqual(before);
+      });
+
+      test.each<[string, ReportFields]>([
+        ['of a run that left a backlog', { ...run, backlog: true }],
+        ['of a run that another run has kept from the tenant', { ...run, outcome: 'skipped' }],
+      ])('has chosen the tenant again: %s', async (_, of) => {
+        const registry = await planned();
+        await report(registry, 'a');
+        const chosen = { ...of, reportId: randomUUID(), continues: { redispatchMs: anHour } };
+        expect(await report(registry, 'a', chosen)).toMatchObject({ chosen: true });
+        expect(await report(registry, 'a', chosen)).toMatchObject({ chosen: true });
+        // A wake does not take the choice away, nor does the report of another run that was kept from the tenant.
+        await registry.wake(['a']);
+        expect(await report(registry, 'a', chosen)).toMatchObject({ chosen: true });
+        await report(registry, 'a', { outcome: 'skipped', reportId: randomUUID() });
+        expect(await report(registry, 'a', chosen)).toMatchObject({ chosen: true });
+        // The run that followed has reported.
+        await report(registry, 'a', { reportId: randomUUID() });
+        expect(await report(registry, 'a', chosen)).toMatchObject({ chosen: false });
+      });
+
+      test('has not chosen a tenant that a wake has chosen since', async () => {
+        const registry = await planned();
+        const unchosen = { reportId: randomUUID(), continues: { redispatchMs: anHour } };
+        expect(await report(registry, 'a', unchosen)).toMatchObject({ chosen: false, woken: false });
+        const woken = await registry.wake(['a'], { capacity: 1, redispatchMs: anHour });
+        expect(woken.chosen).toHaveLength(1);
+        expect(await report(registry, 'a', unchosen)).toMatchObject({ chosen: false, woken: false });
+        await registry.wake(['a']);
+        expect(await report(registry, 'a', unchosen)).toMatchObject({ chosen: false, woken: true });
+      });
+
+      test('of a run that served a database which the tenant no longer has is ignored again', async () => {
+        const registry = await planned();
+        const { version: tenantVersion } = await tenantOf(registry, 'a');
+        const moved = { ...run, tenantVersion, reportId: randomUUID() };
+        await registry.change(definition('a', { database: 'other.db' }), 'another database');
+        for (let nth = 0; nth < 2; nth++) {
+          expect(await report(registry, 'a', moved)).toMatchObject({ moved: true, chosen: false });
+        }
+        expect((await tenantOf(registry, 'a')).schedule.totals).toEqual(noCounts);
+      });
+
+      test('has counted, although the tenant has got another database since', async () => {
+        const registry = await planned();
+        const { version: tenantVersion } = await tenantOf(registry, 'a');
+        const counted = { ...run, tenantVersion, reportId: randomUUID() };
+        await report(registry, 'a', counted);
+        await registry.change(definition('a', { database: 'other.db' }), 'another database');
+        expect(await report(registry, 'a', counted)).toMatchObject({ moved: false });
+        expect((await tenantOf(registry, 'a')).schedule.totals).toEqual(counts);
+      });
+
+      test('is not the report of another tenant with the same id', async () => {
+        const registry = await planned();
+        await add(registry, 'b');
+        const reportId = randomUUID();
+        for (const id of ['a', 'b']) await report(registry, id, { ...run, reportId });
+        expect((await tenantOf(registry, 'b')).schedule.totals).toEqual(counts);
       });
     });
 
@@ -740,6 +840,19 @@ export function registryReportSuite(scene: Scene): void {
       const second = (await registry.fleet()).poisoned;
       expect(second.total).toBe(2);
       expect(second.lastUtc!.getTime()).toBeGreaterThan(first.lastUtc!.getTime());
+    });
+
+    test('F6: a queue message that was given up is counted once, also if 15 others come before it is recorded again', async () => {
+      const { registry } = await scene.registry();
+      const messageIds = Array.from({ length: 16 }, () => randomUUID());
+      for (const messageId of messageIds) await registry.recordPoisoned(messageId);
+      const { poisoned } = await registry.fleet();
+      expect(poisoned.total).toBe(16);
+      await clockPasses(registry.leases);
+      for (const messageId of messageIds) await registry.recordPoisoned(messageId.toUpperCase());
+      expect((await registry.fleet()).poisoned).toEqual(poisoned);
+      await registry.recordPoisoned(randomUUID());
+      expect((await registry.fleet()).poisoned.total).toBe(17);
     });
 
     test('F3, F6: the last plan records what it found and what it chose', async () => {

@@ -42,6 +42,11 @@ export interface SqliteEngineOptions {
    * Milliseconds that a call waits for another connection's lock before it fails with DATABASE_LOCKED; default 5,000.
    */
   readonly busyTimeoutMs?: number;
+  /**
+   * Called when reports, which do not wait for the disk, could not be brought to it; at most once in ten minutes. The next report,
+   * wake or plan tries again.
+   */
+  readonly onUnsynced?: ((error: MultiOutboxError) => void) | undefined;
   /** Replaces the machine's clock in simulations and tests; returns milliseconds since 1970. */
   readonly clock?: () => number;
 }
@@ -57,6 +62,7 @@ class SqliteEngine implements Engine {
   readonly #synchronous: Synchronous;
   readonly #busyTimeoutMs: number;
   readonly #clock: (() => number) | undefined;
+  readonly #onUnsynced: SqliteEngineOptions['onUnsynced'];
   /** The files in use, by path, with their handles; all handles of a file share one connection. */
   readonly #files = new Map<string, { readonly file: DatabaseFile; handles: Set<DatabaseHandle> }>();
   readonly #openFiles: OpenFiles = new Map();
@@ -80,12 +86,14 @@ class SqliteEngine implements Engine {
     this.#synchronous = options.synchronous ?? 'full';
     this.#busyTimeoutMs = options.busyTimeoutMs ?? 5_000;
     this.#clock = options.clock;
+    this.#onUnsynced = options.onUnsynced;
   }
 
   openRegistry(): Registry {
     const handle = this.#open(this.#registry, undefined, registrySchema);
     const wakeFile = this.#registry === memoryPath ? null : new WakeFile(this.#registry);
-    return new SqliteRegistry(handle, new TenantFiles(this.#registry), wakeFile, () => this.#release(handle));
+    const files = new TenantFiles(this.#registry);
+    return new SqliteRegistry(handle, files, wakeFile, () => this.#release(handle), this.#onUnsynced);
   }
 
   openTenant(address: TenantAddress): TenantDatabase {

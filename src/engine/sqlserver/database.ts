@@ -7,11 +7,11 @@ import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
 import type { Driver } from './driver.ts';
 import { probeError } from './driver-probe.ts';
-import { type Classified, classify, explain, failure, type Subject } from './errors.ts';
+import { type Classified, classify, explain, type Fate, failure, type Subject } from './errors.ts';
 import { readJournal } from './journal.ts';
 import { oldestUsable } from './migrations/steps.ts';
 import type { Pooled, Pools } from './pools.ts';
-import { isRepeated, type RepeatOptions } from './repeat.ts';
+import { isDoubtful, isRepeated, type RepeatOptions } from './repeat.ts';
 import { isNotPrimary } from './server-errors.ts';
 import { serverKey } from './server-name.ts';
 import type { ConnectionTarget } from './target.ts';
@@ -37,8 +37,12 @@ export type Parameters = Readonly<Record<string, readonly [ParameterType, string
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface CallOptions extends RepeatOptions {
-  /** With `onLost: 'ask'`: the parameters that the repeated call adds. */
-  readonly again?: (elapsedMs: number) => Parameters;
+  /**
+   * With `onLost: 'ask'`: the parameters that the repeated call adds, after each try that reached the server. `fate` is that of
+   * the last try. Also a call that was refused may have been committed, if the procedure reads tables for its answer after its
+   * commit: this read can meet a lock.
+   */
+  readonly again?: (fate: Exclude<Fate, 'unsent'>) => Parameters;
   /**
    * Whether the record sets that came before an error are the whole answer, because the procedure had committed before and
    * failed in work that may fail. The call then returns them. Default: an error fails the call.
@@ -85,9 +89,9 @@ export class Database {
   async call(name: string, parameters: Parameters, options: CallOptions): Promise<Row[][]> {
     const startedAt = performance.now();
     let asked = false;
+    let extra: Parameters = {};
     for (let tries = 1; ; tries++) {
       this.assertOpen();
-      const extra = asked ? (options.again?.(performance.now() - startedAt) ?? {}) : {};
       try {
         return await this.#attempt(({ driver, pool }) => {
           const request = new driver.Request(pool);
@@ -99,12 +103,13 @@ export class Database {
       } catch (error) {
         const failed = error instanceof CallFailed ? error : null;
         if (failed === null) throw error;
-        const lost = failed.classified.fate === 'unknown';
+        const { fate } = failed.classified;
         const progress = { tries, asked, elapsedMs: performance.now() - startedAt };
         if (this.closed || !isRepeated(failed.classified, progress, options)) {
           throw await this.#explained(failed, options.waitsFor);
         }
-        if (lost) asked = true;
+        if (isDoubtful(fate)) asked = true;
+        if (fate !== 'unsent') extra = options.again?.(fate) ?? {};
         // The pause has full jitter, so that calls that failed together are not sent again together.
         await delay(Math.random() * firstPauseMs * 2 ** tries);
       }

@@ -28,10 +28,12 @@ export interface Subject {
 }
 
 /**
- * The fate of a failed call. `unsent`: it never reached the server. `refused`: the server ran it and rolled
- * everything back. `unknown`: the answer was lost, so the call may have been committed.
+ * The fate of a failed call. `unsent`: it never reached the server. `refused`: the server says by its error that the call did
+ * nothing. `unclear`: the server answered with an error that can strike anywhere. Mostly everything was rolled back, but if the
+ * error struck while the server was sending the result, the call was committed before. `unknown`: the answer was lost, so the
+ * call may have been committed.
  */
-export type Fate = 'unsent' | 'refused' | 'unknown';
+export type Fate = 'unsent' | 'refused' | 'unclear' | 'unknown';
 
 export interface Classified {
   readonly code: ErrorCode;
@@ -180,12 +182,16 @@ function loginRefused(number: number | null, text: string): Classified {
 }
 
 function ofNumber(number: number, text: string, phase: 'connecting' | 'calling'): Classified {
-  const of = (code: ErrorCode, advice: string, transient = false): Classified => ({
-    code,
-    advice,
-    transient,
-    fate: phase === 'connecting' ? 'unsent' : 'refused',
-  });
+  const withFate =
+    (fate: Fate) =>
+    (code: ErrorCode, advice: string, transient = false): Classified => ({
+      code,
+      advice,
+      transient,
+      fate: phase === 'connecting' ? 'unsent' : fate,
+    });
+  const of = withFate('refused');
+  const unclear = withFate('unclear');
   const own = codeOfNumber[number];
   if (own !== undefined) return of(own, oneLine(text));
   const unmapped = number === babelfishUnmapped;
@@ -217,7 +223,7 @@ function ofNumber(number: number, text: string, phase: 'connecting' | 'calling')
     );
   }
   if (full.has(number))
-    return of(
+    return unclear(
       'DATABASE_FULL',
       'the database or its log is full; free space or raise its limit, and try again',
     );
@@ -227,16 +233,16 @@ function ofNumber(number: number, text: string, phase: 'connecting' | 'calling')
       'the database is read-only or a secondary replica; make it writable, or connect to the primary',
     );
   if (corrupt.has(number))
-    return of('DATABASE_CORRUPT', 'the database is damaged; run DBCC CHECKDB, or restore a backup');
+    return unclear('DATABASE_CORRUPT', 'the database is damaged; run DBCC CHECKDB, or restore a backup');
   if (number === 911) return of('DATABASE_MISSING', 'the server has no such database; correct its name');
   if (transientNumbers.has(number)) {
-    return of(
+    return unclear(
       'DATABASE_UNREACHABLE',
       `the server is busy or failing over (error ${number}); try again`,
       true,
     );
   }
-  return of(
+  return unclear(
     'DATABASE_ERROR',
     `SQL Server answered error ${number}: ${oneLine(text)}; look the number up in SQL Server's documentation, and report the error if it comes again`,
   );

@@ -1,10 +1,11 @@
 /** Decides whether to send a failed call again. Limits on the tries and the time make every call end. */
-import type { Classified } from './errors.ts';
+import type { Classified, Fate } from './errors.ts';
 
 export interface RepeatOptions {
   /**
    * The reaction when the answer was lost and the call may have been carried out. `repeat`: send it again unchanged.
-   * `ask`: send it again with other parameters. `give-up`: throw, and let the caller decide.
+   * `ask`: send it again with other parameters. `give-up`: throw, and let the caller decide; after an answer that leaves the
+   * fate unclear, send it again unchanged, because such a call has mostly done nothing.
    */
   readonly onLost: 'repeat' | 'ask' | 'give-up';
   /**
@@ -19,7 +20,7 @@ export interface Progress {
   readonly tries: number;
   /** Milliseconds since the first try began. */
   readonly elapsedMs: number;
-  /** Whether the answer to an earlier try was lost. */
+  /** Whether an earlier try may have been carried out. */
   readonly asked: boolean;
 }
 
@@ -32,6 +33,11 @@ const maxTries = 4;
  */
 export const repeatWithinMs = 20_000;
 
+/** Whether a call with this fate may have been carried out. */
+export function isDoubtful(fate: Fate): boolean {
+  return fate === 'unknown' || fate === 'unclear';
+}
+
 export function isRepeated(
   { code, fate, transient, waited }: Classified,
   { tries, elapsedMs, asked }: Progress,
@@ -39,8 +45,8 @@ export function isRepeated(
 ): boolean {
   if (!transient || code === 'DATABASE_RESUMING' || tries >= maxTries) return false;
   if (waited === true && waitsFor !== undefined) return false;
-  const lost = fate === 'unknown';
-  if (lost && onLost === 'give-up') return false;
-  // Only one more try can find out whether a lost call was carried out, so that try may start late.
-  return elapsedMs < repeatWithinMs || (lost && !asked);
+  if (fate === 'unknown' && onLost === 'give-up') return false;
+  // Only one more try can find out whether a call was carried out, so that try may start late.
+  const canFindOut = isDoubtful(fate) && onLost !== 'give-up' && !asked;
+  return elapsedMs < repeatWithinMs || canFindOut;
 }

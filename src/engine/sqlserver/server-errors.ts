@@ -6,7 +6,9 @@ export const transientNumbers: ReadonlySet<number> = new Set([
   64, 233, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 10936, 40020, 40143, 40166, 40197, 40501, 40540,
   40613, 42108, 42109, 49918, 49919, 49920,
   // The server is short of memory, of lock memory, or of memory for a query.
-  701, 1204, 8645, 8651,
+  701, 802, 1204, 8645, 8651,
+  // The server or an administrator ended the session.
+  596,
   // A page moved under a claim's read of uncommitted messages.
   601,
   // Azure SQL ended the session because of a long transaction, or because it used too many locks, or too much tempdb,

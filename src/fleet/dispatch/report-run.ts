@@ -65,7 +65,7 @@ export async function reportRun(
     random,
     keepsHistory,
   }: { readonly registry: Registry; readonly random: () => number; readonly keepsHistory: boolean },
-  { tenantId, outcome, counts, durationMs, more, queues, wait, error }: RunReport,
+  { tenantId, runId, outcome, counts, durationMs, more, queues, wait, error }: RunReport,
   next: Pick<TenantReport, 'tenantVersion' | 'schedule' | 'continues'>,
   logger: Logger,
 ): Promise<Reported | null> {
@@ -73,6 +73,8 @@ export async function reportRun(
     try {
       return await registry.report({
         tenantId,
+        // The answer to an earlier try may have been lost.
+        reportId: runId,
         outcome,
         counts,
         durationMs,
@@ -90,7 +92,7 @@ export async function reportRun(
         longestWaitMs: wait.maxMs,
         ...(keepsHistory && { times: { wait: timesOf(queues, 'wait'), handle: timesOf(queues, 'handle') } }),
         ...(error && { error }),
-        ...(tries === 1 ? next : repeated(next)),
+        ...next,
       });
     } catch (error) {
       // Without the report the tenant is planned again after the redispatch time.
@@ -106,13 +108,4 @@ export async function reportRun(
       await new Promise((resolve) => setTimeout(resolve, 200 * tries * (0.5 + random() / 2)));
     }
   }
-}
-
-/**
- * The report again, after a try whose answer was lost. If that one was written and chose the tenant, it has used up the wake,
- * and nobody has its answer; so the tenant is due now.
- */
-function repeated(next: Pick<TenantReport, 'tenantVersion' | 'schedule' | 'continues'>): typeof next {
-  if (next.continues === undefined) return next;
-  return { ...next, schedule: { ...next.schedule, mode: 'at-most', nextDueInMs: 0 } };
 }

@@ -2,6 +2,7 @@
  * Messages of the poison queues: unreadable ones, and those that the host gave up after repeated failures. The first
  * are reported with the tenant that they name, so that status and health show them; the others are tried again.
  */
+import { v5 as uuidv5 } from 'uuid';
 import * as v from 'valibot';
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import { type ErrorCode, errorText, isMultiOutboxError } from '../../errors.ts';
@@ -28,6 +29,11 @@ export interface PoisonedRequest {
 /** The queue whose poison queue a message was in. */
 export type PoisonedQueue = 'dispatch' | 'pages' | 'wake';
 
+export interface PoisonedOptions {
+  /** The message's id in its queue, any text: a message that is handled again is counted once. Default: each call counts. */
+  readonly messageId?: string | undefined;
+}
+
 /** What became of a message of a poison queue. */
 export interface PoisonReport {
   /**
@@ -46,7 +52,7 @@ export interface PoisonReport {
   readonly requests: readonly DispatchRequest[];
 }
 
-export interface PoisonOptions {
+export interface PoisonOptions extends PoisonedOptions {
   readonly registry: Registry;
   /** See `wakeFirst`. */
   readonly wake: (
@@ -57,6 +63,8 @@ export interface PoisonOptions {
 }
 
 const reasonCharacters = 400;
+/** For the UUIDs of messages, which queues identify by any text. */
+const messagesNamespace = '6c079c40-b35b-4278-b4f9-069385b3c5aa';
 const code: ErrorCode = 'POISONED';
 const givenUp =
   'The host gave up this request after repeated failures; look for their reason in the log of its function.';
@@ -122,8 +130,13 @@ export async function handlePoisoned(
 }
 
 async function handled(input: unknown, queue: PoisonedQueue, options: PoisonOptions): Promise<PoisonReport> {
+  const { registry, messageId } = options;
+  const reporting = {
+    registry,
+    id: messageId === undefined ? undefined : uuidv5(`${queue}/${messageId}`, messagesNamespace),
+  };
   const read = safeParse(poisonedRequestSchema, jsonOf(input));
-  if (read.success) return refused(input, read.output.reason, options);
+  if (read.success) return refused(input, read.output.reason, reporting);
   try {
     if (queue === 'wake') {
       const requests: DispatchRequest[] = [];
@@ -132,14 +145,14 @@ async function handled(input: unknown, queue: PoisonedQueue, options: PoisonOpti
     }
     if (queue === 'pages') return recovered({ requests: parseRequestPage(input) });
     const { tenantId } = parseDispatchRequest(input);
-    const tenant = await options.registry.get(tenantId);
+    const tenant = await registry.get(tenantId);
     if (tenant === null || tenant.status === 'retired') throw unknownTenant(tenantId);
-    await recordFailure(tenant, givenUp, 0, options.registry);
+    await recordFailure(tenant, givenUp, 0, reporting);
     return recovered({ tenantId, recorded: true });
   } catch (error) {
     if (!isMultiOutboxError(error, 'INVALID_ARGUMENT') && !isMultiOutboxError(error, 'UNKNOWN_TENANT'))
       throw error;
-    return refused(input, errorText(error), options);
+    return refused(input, errorText(error), reporting);
   }
 }
 
@@ -147,14 +160,21 @@ function recovered(facts: Partial<PoisonReport>): PoisonReport {
   return { result: 'recovered', tenantId: null, reason: givenUp, recorded: false, requests: [], ...facts };
 }
 
-async function refused(input: unknown, why: string, { registry }: PoisonOptions): Promise<PoisonReport> {
+/** Where to report a message, and its id, if it has one. */
+interface Reporting {
+  readonly registry: Registry;
+  readonly id: string | undefined;
+}
+
+async function refused(input: unknown, why: string, reporting: Reporting): Promise<PoisonReport> {
+  const { registry, id } = reporting;
   const reason = why.slice(0, reasonCharacters);
   const tenantId = tenantIdIn(input);
   const tenant = tenantId === null ? null : await registry.get(tenantId);
   const recorded = tenant !== null && tenant.status !== 'retired';
   // The due time does not change.
-  if (recorded) await recordFailure(tenant, reason, null, registry);
-  await registry.recordPoisoned();
+  if (recorded) await recordFailure(tenant, reason, null, reporting);
+  await registry.recordPoisoned(id);
   return { result: 'refused', tenantId, reason, recorded, requests: [] };
 }
 
@@ -162,11 +182,12 @@ async function recordFailure(
   { id, schedule }: TenantRecord,
   message: string,
   nextDueInMs: number | null,
-  registry: Registry,
+  { registry, id: reportId }: Reporting,
 ): Promise<void> {
   const { idleStreak, failureStreak, backlog } = schedule;
   await registry.report({
     tenantId: id,
+    ...(reportId !== undefined && { reportId }),
     outcome: 'failed',
     counts: noCounts,
     durationMs: 0,

@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { requestPages } from '../../../src/index.ts';
 import { Azurite } from '../../support/azurite.ts';
 import { FunctionsApp } from '../../support/functions-app.ts';
@@ -64,6 +65,13 @@ describe('requests that cannot be dispatched', () => {
     const fleet = { failing: 0, poisoned: { total: 1, lastUtc: expect.anything() } };
     expect(await app.library.status()).toMatchObject(fleet);
     expect(await (await instance.fetch('health/fleet')).json()).toMatchObject({ fleet });
+    // It is counted by its id in the poison queue, so that it counts once if the host delivers it again.
+    const registry = new DatabaseSync(app.place.file('registry.db'), { timeout: 5_000 });
+    const state = registry.prepare('SELECT LastPoisoned FROM RegistryState').get();
+    registry.close();
+    expect(state).toMatchObject({
+      LastPoisoned: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-5[-0-9a-f]{21}$/),
+    });
     await emptied('multi-outbox-dispatch-poison');
   });
 

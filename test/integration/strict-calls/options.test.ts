@@ -93,7 +93,7 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'face.withLeases': [({ face }) => face.withLeases('report', odd, () => {})],
   'face.wake': 'ids',
   'face.wakeFrom': 'the content of a queue, which has its own check',
-  'face.poisoned': 'the content of a queue',
+  'face.poisoned': [({ face }) => face.poisoned('', 'wake', odd)],
   'face.sending': 'a function',
   'face.status': 'it has no options',
   'face.registrySchema': 'it has no options',

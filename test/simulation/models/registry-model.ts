@@ -145,6 +145,20 @@ export class RegistryModel {
     for (const { Id } of left) this.#passedOver(Id, left.length + won.length);
   }
 
+  /** The tenant's row, if it has counted this report before; otherwise undefined. */
+  counted({ tenantId, reportId }: TenantReport): string | undefined {
+    if (reportId === undefined) return undefined;
+    const sql = 'SELECT * FROM Tenants WHERE Id = ? AND instr(LastReports, ?) > 0';
+    const [row] = this.#options.databases.rows<object>(this.#options.file, sql, tenantId, reportId);
+    return row && JSON.stringify(row, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+  }
+
+  /** @param before what `counted` returned before the call */
+  reportedAgain(report: TenantReport, before: string): void {
+    if (this.counted(report) !== before)
+      this.#broken('D7 report', `a report of tenant ${report.tenantId} was sent again, and counted again`);
+  }
+
   reported(report: TenantReport, { woken, chosen, moved }: Reported): void {
     if (moved) return;
     const row = this.#rows().find(({ Id }) => Id === report.tenantId);

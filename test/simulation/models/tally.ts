@@ -1,6 +1,5 @@
 /** What a process has settled in a tenant's queues since its last report, to compare with the report (D7). */
 import type { Outcome } from '../../../src/engine/message.ts';
-import type { RunCounts } from '../../../src/engine/registry.ts';
 import type { TenantReport } from '../../../src/engine/tenant-report.ts';
 import type { SimulatedProcess } from '../machine/process.ts';
 import { Violation } from '../violation.ts';
@@ -39,8 +38,8 @@ export class Tally {
 /** The tallies of one tenant, by process. */
 export class Tallies {
   readonly #tallies = new Map<SimulatedProcess, Tally>();
-  /** Those that were reported last. */
-  readonly #reported = new Map<SimulatedProcess, Tally>();
+  /** The ids of the reports that were compared: one that is sent again, after a lost answer, says the same. */
+  readonly #reported = new Set<string>();
 
   /** @param owner of the run's lease; `troubles` are the faults of the process and the tenant so far */
   of(process: SimulatedProcess, owner: string, troubles: number): Tally {
@@ -59,9 +58,13 @@ export class Tallies {
    */
   reported(
     process: SimulatedProcess,
-    { tenantId, outcome, counts: reported }: TenantReport,
+    { tenantId, reportId, outcome, counts: reported }: TenantReport,
     troubles: number,
   ): void {
+    if (reportId !== undefined) {
+      if (this.#reported.has(reportId)) return;
+      this.#reported.add(reportId);
+    }
     const tally = this.#tallies.get(process) ?? new Tally(troubles);
     // The report of a run that failed before it settled anything, which may come late; another run of the process may go on.
     const mayBeOther = outcome === 'failed' || tally.troubles !== troubles;
@@ -77,15 +80,6 @@ export class Tallies {
       }
       if (!isOneRun) counts[name] -= said;
     }
-    this.#reported.set(process, tally);
     if (isOneRun) this.#tallies.delete(process);
-  }
-
-  /** The process does not know that its report was stored, so it reports the same again. */
-  answerLost(process: SimulatedProcess, reported: RunCounts): void {
-    const tally = this.#reported.get(process);
-    if (tally === undefined) return;
-    if (tally.owners.size > 1) for (const name of counted) tally.counts[name] += reported[name];
-    else if (!this.#tallies.has(process)) this.#tallies.set(process, tally);
   }
 }

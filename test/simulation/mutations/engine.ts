@@ -243,6 +243,17 @@ export const engineMutations: readonly Mutation[] = [
     edits: [['THEN :again WHEN WakePending = 1', 'THEN :again WHEN WakePending = 9']],
   },
   {
+    name: 'a report that is sent again counts again',
+    breaks: 'D7',
+    file: 'engine/sqlite/registry/reports.ts',
+    edits: [
+      [
+        "const isRepeated = isAmong(':reportId', 'LastReports');",
+        "const isRepeated = '(:reportId IS NULL AND 0)';",
+      ],
+    ],
+  },
+  {
     name: 'a skipped run does not count as a wake',
     breaks: 'F7',
     file: 'engine/sqlite/registry/reports.ts',

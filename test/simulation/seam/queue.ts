@@ -57,6 +57,9 @@ export function watchedQueue(
     settle(request) {
       const { lease, outcomes } = request;
       const isOvertaken = () => outcomes.some(({ messageId }) => model.isTakenFrom(lease, messageId));
+      const identities = new Set(outcomes.map(({ sequence, messageId }) => `${sequence} ${messageId}`));
+      if (identities.size < outcomes.length)
+        world.broken('Q8 settle', `${process.name} names a message twice in a call to ${target}`);
       return caller.call({
         ...named('settle'),
         isWork: true,

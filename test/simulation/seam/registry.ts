@@ -80,20 +80,29 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
           return won.join(' ');
         },
       }),
-    report: (report) =>
-      caller.call({
+    report(report) {
+      // The answer to an earlier try was lost.
+      let counted: string | undefined;
+      return caller.call({
         target,
         name: `report ${report.tenantId}`,
         isWork: true,
-        perform: () => real.report(report),
+        perform() {
+          counted = model.counted(report);
+          return real.report(report);
+        },
         observe(answer) {
+          if (counted !== undefined) {
+            model.reportedAgain(report, counted);
+            return 'again';
+          }
           model.reported(report, answer);
           world.reported(process, report, answer);
           const { woken, chosen } = answer;
           return `${report.outcome}, next due in ${report.schedule.nextDueInMs}${report.backlog ? ', backlog' : ''}${woken ? ', woken' : ''}${chosen ? ', chosen' : ''}`;
         },
-        onAnswerLost: () => world.tenant(report.tenantId).tallies.answerLost(process, report.counts),
-      }),
+      });
+    },
     postpone: (tenantId, holdMs, version) =>
       caller.call({
         target,
@@ -123,7 +132,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
     },
     // Without notifications, which would come in real time.
     hasWoken: () => caller.call({ target, name: 'has woken', perform: () => real.hasWoken() }),
-    recordPoisoned: () => real.recordPoisoned(),
+    recordPoisoned: (messageId) => real.recordPoisoned(messageId),
     fleet: () => real.fleet(),
     close: () => real.close(),
   };

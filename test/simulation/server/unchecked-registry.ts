@@ -4,6 +4,7 @@ import { RegistryModel } from '../models/registry-model.ts';
 export class UncheckedRegistry extends RegistryModel {
   override planBegun(): void {}
   override planCommitted(): void {}
+  override counted(): undefined {}
   override reported(): void {}
   override woken(): void {}
   override added(): void {}

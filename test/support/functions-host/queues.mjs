@@ -115,6 +115,7 @@ export class Queues {
       text === null
         ? { error: new Error('The text is not in the encoding of host.json.') }
         : await handle(text, {
+            id: { string: messageId },
             dequeueCount: { int: dequeueCount },
             expirationTime: { json: JSON.stringify(expiresOn) },
           });

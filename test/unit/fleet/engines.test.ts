@@ -1,14 +1,17 @@
 import { existsSync } from 'node:fs';
+import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import { absoluteRegistry, engineFor, isEmbedded, memoryRegistry } from '../../../src/fleet/engines.ts';
 import { FleetHandle } from '../../../src/fleet/fleet-handle.ts';
 import { type TenantInput, tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
+import { noCounts } from '../../../src/queue/tally.ts';
 import { loadSettings } from '../../../src/settings.ts';
 import { recordDiscardedConnection } from '../../../src/telemetry/metrics.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { until } from '../../support/until.ts';
 
 /** The real engine; it records the options that it is created with. */
 jest.mock('../../../src/engine/sqlserver/index.ts', () => {
@@ -219,6 +222,39 @@ describe('the engine of a static directory (F2)', () => {
       await fleet.close();
     },
   );
+
+  test('S1, D7: reports that cannot be brought to the disk are logged, although their runs do not wait for it', async () => {
+    const logger = recordingLogger();
+    const registry = `sqlite:${place.file('registry.db')}`;
+    const fleet = new FleetHandle({
+      settings: { ...settings, registry },
+      tenants: undefined,
+      logger,
+      owner: 'host',
+    });
+    const { registry: opened } = await fleet.open();
+    await opened.schema.migrate();
+    await opened.add(tenantDefinition({ id: 'a' }), 'key of a');
+    jest.spyOn(fs, 'open').mockRejectedValueOnce(Object.assign(new Error('disk'), { code: 'EIO' }));
+    const report = {
+      tenantId: 'a',
+      outcome: 'idle',
+      counts: noCounts,
+      durationMs: 1,
+      backlog: false,
+    } as const;
+    const schedule = { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 } as const;
+    await opened.report({ ...report, schedule });
+    await until('it is logged', () => logger.lines.length > 0);
+    expect(logger.lines).toMatchObject([
+      {
+        level: 'error',
+        message: expect.stringMatching(/could not be brought to the disk/),
+        fields: { error: { code: expect.any(String) } },
+      },
+    ]);
+    await fleet.close();
+  });
 
   test('F8: a process that may open few files keeps fewer databases open than set, and says so', async () => {
     openFiles.limit = 256;

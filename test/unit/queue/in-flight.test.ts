@@ -148,6 +148,18 @@ describe('messages in flight', () => {
     expect(inFlight.waiting).toBe(2);
   });
 
+  test('Q8, Q15: a row whose id cannot be read is named once, also if it is claimed again after a restore', () => {
+    const { inFlight, startAll, accept } = scene([waiting().handler]);
+    const row = unreadable();
+    accept(row);
+    accept(row);
+    startAll();
+    accept(row);
+    startAll();
+    const { sequence } = row;
+    expect(inFlight.outcomes()).toEqual([expect.objectContaining({ sequence, messageId: '', kind: 'dead' })]);
+  });
+
   test('Q8: lost if the run ends now: those that run, and those that were started and have ended', async () => {
     const { handler, gates } = waiting();
     const { inFlight, startAll, accept } = scene([handler]);

@@ -1,7 +1,7 @@
 /** What is written to the registry without an fsync, and brought to the disk without blocking the event loop. */
 import fs from 'node:fs/promises';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { createSqliteEngine } from '../../../src/engine/sqlite/index.ts';
+import { createSqliteEngine, type SqliteEngineOptions } from '../../../src/engine/sqlite/index.ts';
 import type { TenantReport } from '../../../src/engine/tenant-report.ts';
 import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -22,8 +22,8 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-async function registryThat(synchronous: 'full' | 'normal') {
-  const engine = createSqliteEngine({ registry: place.file('registry.db'), synchronous });
+async function registryThat(synchronous: 'full' | 'normal', onUnsynced?: SqliteEngineOptions['onUnsynced']) {
+  const engine = createSqliteEngine({ registry: place.file('registry.db'), synchronous, onUnsynced });
   const registry = engine.openRegistry();
   await registry.schema.migrate();
   await registry.add(tenantDefinition({ id: 'acme' }), 'key');
@@ -99,6 +99,30 @@ test('D7, F7: a report succeeds although its fsync fails; a wake that writes not
   await turns();
   await (await registry.wake(['acme'])).durable;
   expect(synced()).toHaveLength(3);
+  await engine.close();
+});
+
+test('D7, S1: the operator hears of reports whose fsync fails, and once in ten minutes if it goes on', async () => {
+  const heard: unknown[] = [];
+  const now = jest.spyOn(performance, 'now').mockReturnValue(5);
+  const { engine, registry } = await registryThat('full', (error) => heard.push(error));
+  const failing = jest
+    .spyOn(fs, 'open')
+    .mockImplementation(() => Promise.reject(Object.assign(new Error('disk'), { code: 'EIO' })));
+  const failed = async (reports: number) => {
+    failing.mockClear();
+    await Promise.all(Array.from({ length: reports }, () => registry.report(idle)));
+    await until('the fsync has failed', () => failing.mock.calls.length > 0);
+    await turns();
+  };
+  await failed(3);
+  expect(heard).toEqual([expect.objectContaining({ message: expect.stringContaining('disk') })]);
+  now.mockReturnValue(600_004);
+  await failed(1);
+  expect(heard).toHaveLength(1);
+  now.mockReturnValue(600_005);
+  await failed(1);
+  expect(heard).toHaveLength(2);
   await engine.close();
 });
 

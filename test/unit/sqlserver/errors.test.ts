@@ -24,7 +24,7 @@ const login = (number: number | undefined) => ({
 });
 
 describe('errors of SQL Server (made up here, no server)', () => {
-  test.each([
+  test.each<[object, string, boolean]>([
     [answered(208, "Invalid object name 'x'"), 'SCHEMA_MISSING', false],
     [answered(2812, "Could not find stored procedure 'x'"), 'SCHEMA_MISSING', false],
     [answered(33557097, 'procedure t_messaging.outbox_begin() does not exist'), 'SCHEMA_MISSING', false],
@@ -32,23 +32,28 @@ describe('errors of SQL Server (made up here, no server)', () => {
     [answered(201, "expects parameter '@x', which was not supplied"), 'SCHEMA_OUTDATED', false],
     [answered(1205), 'DATABASE_LOCKED', true],
     [answered(1222), 'DATABASE_LOCKED', true],
-    [answered(9002), 'DATABASE_FULL', false],
+    [answered(33557097, 'canceling statement due to lock timeout'), 'DATABASE_LOCKED', true],
     [answered(3906), 'DATABASE_READONLY', false],
     [answered(33557097, 'cannot execute UPDATE in a read-only transaction'), 'DATABASE_READONLY', false],
+    [answered(229, 'The EXECUTE permission was denied'), 'LOGIN_REFUSED', false],
+    [answered(40613), 'DATABASE_RESUMING', true],
+    [answered(errorNumbers.badValue), 'INVALID_ARGUMENT', false],
+  ])('%o is %s: the call did nothing', (error, code, transient) => {
+    expect(classify(error, 'calling')).toMatchObject({ code, transient, fate: 'refused' });
+  });
+
+  test.each<[object, string, boolean]>([
+    [answered(9002), 'DATABASE_FULL', false],
     [answered(824), 'DATABASE_CORRUPT', false],
     [answered(3908), 'DATABASE_CORRUPT', false],
-    [answered(40501), 'DATABASE_UNREACHABLE', true],
-    [answered(10928), 'DATABASE_UNREACHABLE', true],
-    [answered(229, 'The EXECUTE permission was denied'), 'LOGIN_REFUSED', false],
     [answered(515), 'DATABASE_ERROR', false],
-    [answered(1222), 'DATABASE_LOCKED', true],
-    [answered(33557097, 'canceling statement due to lock timeout'), 'DATABASE_LOCKED', true],
-    ...[601, 10936, 701, 1204, 8645, 8651, 40549, 40550, 40551, 40552, 40553, 976, 983, 3971].map(
-      (number): [object, string, boolean] => [answered(number), 'DATABASE_UNREACHABLE', true],
-    ),
-    [answered(40613), 'DATABASE_RESUMING', true],
-  ])('%o is %s', (error, code, transient) => {
-    expect(classify(error, 'calling')).toMatchObject({ code, transient, fate: 'refused' });
+    ...[
+      601, 10936, 701, 802, 1204, 8645, 8651, 596, 40549, 40550, 40551, 40552, 40553, 976, 983, 3971, 40501,
+      10928,
+    ].map((number): [object, string, boolean] => [answered(number), 'DATABASE_UNREACHABLE', true]),
+  ])('Q8: %o is %s, and may have struck after the commit', (error, code, transient) => {
+    expect(classify(error, 'calling')).toMatchObject({ code, transient, fate: 'unclear' });
+    expect(classify(error, 'connecting')).toMatchObject({ fate: 'unsent' });
   });
 
   test.each([

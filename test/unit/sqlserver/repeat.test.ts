@@ -3,6 +3,7 @@ import { isRepeated, type RepeatOptions, repeatWithinMs } from '../../../src/eng
 
 const busy: Classified = { code: 'DATABASE_UNREACHABLE', fate: 'refused', transient: true, advice: '' };
 const lost: Classified = { ...busy, fate: 'unknown' };
+const unclear: Classified = { ...busy, fate: 'unclear' };
 const locked: Classified = { ...busy, code: 'DATABASE_LOCKED', waited: true };
 const early = { tries: 1, elapsedMs: 0, asked: false };
 const late = { tries: 2, elapsedMs: repeatWithinMs, asked: false };
@@ -21,6 +22,18 @@ describe('whether a call is sent again', () => {
     ['a lost answer whose caller decides', lost, early, { onLost: 'give-up' }, false],
     ['an answer that is lost late', lost, late, { onLost: 'ask' }, true],
     ['a second answer that is lost late', lost, { ...late, asked: true }, { onLost: 'ask' }, false],
+    ['an unclear answer', unclear, early, { onLost: 'ask' }, true],
+    [
+      'an unclear answer, whose caller would decide about a lost one',
+      unclear,
+      early,
+      { onLost: 'give-up' },
+      true,
+    ],
+    ['an unclear answer that comes late', unclear, late, { onLost: 'ask' }, true],
+    ['an unclear answer that comes late, to a call that is repeated unchanged', unclear, late, repeat, true],
+    ['a second unclear answer that comes late', unclear, { ...late, asked: true }, { onLost: 'ask' }, false],
+    ['a late unclear answer, whose caller cannot find out', unclear, late, { onLost: 'give-up' }, false],
     [
       'Q3: a wait for a lock, of a call that names what it waits for',
       locked,

@@ -15,7 +15,9 @@ import type { Migration } from './migration.ts';
  * PlanRanges: what each of several planners did last; a row for each range of tenants, of as many Ranges as there are planners.
  * OutboxState and InboxState: the counts of the queue, by the last run that served it to its end, at OutboxStateUtc and
  * InboxStateUtc (S2). LongestWaitMs: the longest time from a message's due time to the start of its handler, in the last run
- * that started one, which reported at LongestWaitUtc (S2). FailingTopics: the topics that fail now (S1).
+ * that started one, which reported at LongestWaitUtc (S2). FailingTopics: the topics that fail now (S1). LastReports: the ids of
+ * the last reports, the newest first, each with a + if the report chose the tenant, otherwise a -. LastPoisoned: the ids of the
+ * last queue messages that were given up.
  * TenantHistory and FleetHistory: see src/engine/history.ts. DeadNow: messages that were Dead in the minute; Dead: those that died.
  * Audit: what operators did; rows are added, and completed once. Operations: acts over many tenants with their progress; Runner is
  * the process that took the operation last. OperationTargets: the ids of an operation's tenants, of which there may be
@@ -78,7 +80,8 @@ CREATE TABLE Tenants (
   InboxStateUtc INTEGER ${isTime('InboxStateUtc')},
   LongestWaitMs INTEGER ${isCount('LongestWaitMs')},
   LongestWaitUtc INTEGER ${isTime('LongestWaitUtc')},
-  FailingTopics TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(FailingTopics))
+  FailingTopics TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(FailingTopics)),
+  LastReports TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE UNIQUE INDEX Tenants_DatabaseKey ON Tenants (DatabaseKey) WHERE Status <> 'retired';
@@ -96,7 +99,8 @@ CREATE TABLE RegistryState (
   DrawInMs INTEGER CHECK (DrawInMs BETWEEN 0 AND ${spanOfTimesMs}),
   DrawInAfter TEXT,
   ${total('Poisoned')},
-  LastPoisonedUtc INTEGER ${isTime('LastPoisonedUtc')}
+  LastPoisonedUtc INTEGER ${isTime('LastPoisonedUtc')},
+  LastPoisoned TEXT NOT NULL DEFAULT ''
 ) STRICT;
 INSERT INTO RegistryState (Id) VALUES (1);
 

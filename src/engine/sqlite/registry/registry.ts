@@ -1,5 +1,5 @@
 /** The registry in a SQLite database. Each concern has a file of its own. */
-import { ignoreRejection } from '../../../errors.ts';
+import { ignoreRejection, type MultiOutboxError } from '../../../errors.ts';
 import type { AuditStore } from '../../audit.ts';
 import type { FleetSummary } from '../../fleet-summary.ts';
 import type { FleetMinute, TenantHour } from '../../history.ts';
@@ -42,6 +42,9 @@ import {
 import type { WakeFile } from './wake-file.ts';
 import { alreadyWoken, hasWoken, wakeTenants } from './wakes.ts';
 
+/** While reports fail to reach the disk, milliseconds from one call of `onUnsynced` to the next. */
+const tellEveryMs = 600_000;
+
 export class SqliteRegistry implements Registry {
   readonly leases: LeaseStore;
   readonly schema: SchemaControl;
@@ -52,8 +55,18 @@ export class SqliteRegistry implements Registry {
   /** Null for a registry in memory, which no other process can reach. */
   readonly #wakeFile: WakeFile | null;
   readonly #close: () => void;
+  readonly #onUnsynced: ((error: MultiOutboxError) => void) | undefined;
+  #tellsFrom = Number.NEGATIVE_INFINITY;
 
-  constructor(handle: DatabaseHandle, files: TenantFiles, wakeFile: WakeFile | null, close: () => void) {
+  /** @param onUnsynced see `SqliteEngineOptions` */
+  constructor(
+    handle: DatabaseHandle,
+    files: TenantFiles,
+    wakeFile: WakeFile | null,
+    close: () => void,
+    onUnsynced?: (error: MultiOutboxError) => void,
+  ) {
+    this.#onUnsynced = onUnsynced;
     this.#handle = handle;
     this.#files = files;
     this.#wakeFile = wakeFile;
@@ -115,8 +128,15 @@ export class SqliteRegistry implements Registry {
       (connection, now) => recordReport(connection, report, now, performance.now() - calledAt),
       { durable: false },
     );
-    ignoreRejection(this.#handle.makeDurable());
+    void this.#handle.makeDurable().catch((error: MultiOutboxError) => this.#unsynced(error));
     return reported;
+  }
+
+  #unsynced(error: MultiOutboxError): void {
+    const now = performance.now();
+    if (now < this.#tellsFrom) return;
+    this.#tellsFrom = now + tellEveryMs;
+    this.#onUnsynced?.(error);
   }
 
   postpone(tenantId: string, holdMs: number, version?: number): Promise<void> {
@@ -158,8 +178,8 @@ export class SqliteRegistry implements Registry {
     return this.#wakeFile?.watch(listener) ?? (() => {});
   }
 
-  recordPoisoned(): Promise<void> {
-    return this.#handle.write(recordPoisoned);
+  recordPoisoned(messageId?: string): Promise<void> {
+    return this.#handle.write((connection, now) => recordPoisoned(connection, messageId, now));
   }
 
   fleet(): Promise<FleetSummary> {

@@ -66,6 +66,15 @@ const held = `${acceptedTime('LastRunUtc')} AS LastRunUtc, FailingTopics, ${empt
 /** A run that knew the tenant before it got its present database has served another one. */
 const isPresent = '(:version IS NULL OR DatabaseVersion <= :version)';
 
+/** A report may be repeated while others of its tenant come; this many of them do not hide it. The T-SQL keeps as many. */
+const keptIds = 16;
+const idLength = 36;
+const isAmong = (id: string, column: string) => `(${id} IS NOT NULL AND instr(${column}, ${id}) > 0)`;
+const isRepeated = isAmong(':reportId', 'LastReports');
+/** Each id is followed by + if its report chose the tenant. */
+const keepsReport = (isChosen: string) =>
+  `LastReports = substr(coalesce(:reportId || iif(${isChosen}, '+', '-'), '') || LastReports, 1, ${keptIds * (idLength + 1)})`;
+
 const sql = {
   report: `UPDATE Tenants
     SET LastRunUtc = :now, LastOutcome = :outcome, LastDurationMs = :durationMs, LastCounts = :counts,
@@ -77,17 +86,21 @@ const sql = {
       IdleStreak = :idleStreak, FailureStreak = :failureStreak,
       LastError = :error, LastErrorCode = :errorCode, LastErrorUtc = CASE WHEN :errorCode IS NULL THEN NULL ELSE :now END,
       Backlog = :backlog,
-      ${choosesIf(isChosen)}, InFlight = ${isChosen}, WakePending = WakePending AND NOT ${isChosen},
+      ${keepsReport(isChosen)}, ${choosesIf(isChosen)}, InFlight = ${isChosen}, WakePending = WakePending AND NOT ${isChosen},
       ${setStates},
       NextDueUtc = CASE WHEN ${isChosen} THEN :again WHEN WakePending = 1 THEN ${dueNow} WHEN ${mayDelay} THEN :nextDue ELSE ${dueAtMost} END
-    WHERE Id = :id AND Status <> 'retired' AND ${isPresent} RETURNING InFlight AS IsChosen, WakePending AS IsWoken, ${held}`,
+    WHERE Id = :id AND Status <> 'retired' AND ${isPresent} AND NOT ${isRepeated}
+    RETURNING InFlight AS IsChosen, WakePending AS IsWoken, ${held}`,
   setFailing: 'UPDATE Tenants SET FailingTopics = ? WHERE Id = ?',
   skipped: `UPDATE Tenants
-    SET ${choosesIf(isChosenSkipped)}, InFlight = iif(${isChosenSkipped}, 1, InFlight), WakePending = NOT ${isChosenSkipped},
+    SET ${keepsReport(isChosenSkipped)}, ${choosesIf(isChosenSkipped)}, InFlight = iif(${isChosenSkipped}, 1, InFlight), WakePending = NOT ${isChosenSkipped},
       ${setStates},
       NextDueUtc = CASE WHEN ${isChosenSkipped} THEN :again WHEN InFlight = 1 THEN ${dueAtMost} ELSE ${dueNow} END
-    WHERE Id = :id AND Status <> 'retired' AND ${isPresent}
+    WHERE Id = :id AND Status <> 'retired' AND ${isPresent} AND NOT ${isRepeated}
     RETURNING WakePending = 0 AS IsChosen, InFlight = 0 AND NOT ${isDeferred} AS IsWoken, ${held}`,
+  repeated: `SELECT InFlight = 1 AND instr(LastReports, :reportId || '+') > 0 AS IsChosen,
+      WakePending = 1 AND (:outcome <> 'skipped' OR (InFlight = 0 AND NOT ${isDeferred})) AS IsWoken, ${held}
+    FROM Tenants WHERE Id = :id AND Status <> 'retired' AND ${isRepeated}`,
   postpone: `UPDATE Tenants SET InFlight = 1, NextDueUtc = CASE WHEN WakePending = 1 THEN ${dueNow} ELSE :nextDue END
     WHERE Id = :id AND Status <> 'retired' AND ${isPresent}`,
   moved: `UPDATE Tenants SET InFlight = 0, NextDueUtc = ${dueNow}
@@ -122,7 +135,9 @@ const sql = {
   longestWait: `SELECT ${acceptedCount('LongestWaitMs')} AS LongestWaitMs, ${nowSql} - ${acceptedTime('LongestWaitUtc')} AS LongestWaitAgeMs
     FROM Tenants WHERE Status <> 'retired' AND LongestWaitMs IS NOT NULL AND LongestWaitUtc > ${nowSql} - ${dayMs}
     ORDER BY Tenants.LongestWaitMs DESC, LongestWaitUtc DESC LIMIT 1`,
-  poisoned: `UPDATE RegistryState SET Poisoned = ${acceptedCount('Poisoned + 1')}, LastPoisonedUtc = ?`,
+  poisoned: `UPDATE RegistryState SET Poisoned = ${acceptedCount('Poisoned + 1')}, LastPoisonedUtc = :now,
+      LastPoisoned = substr(coalesce(:id, '') || LastPoisoned, 1, ${keptIds * idLength})
+    WHERE NOT ${isAmong(':id', 'LastPoisoned')}`,
 };
 
 /** Call it within a write transaction. @param waitedMs since the call, which gave the ages in the report */
@@ -139,6 +154,7 @@ export function recordReport(
     state === undefined ? null : now - wholeMs(Math.floor(state.ageMs + waitedMs));
   const due = {
     id: report.tenantId,
+    reportId: report.reportId?.toLowerCase() ?? null,
     version: report.tenantVersion ?? null,
     now,
     outbox: storedState(outbox),
@@ -151,7 +167,7 @@ export function recordReport(
   if (report.outcome === 'skipped') {
     const row = connection.prepare(sql.skipped).get(due) as ReportedRow | undefined;
     const { tenantId, queues = {} } = report;
-    if (row === undefined) return ignored(connection, report, now);
+    if (row === undefined) return unchanged(connection, report, due);
     recordTopics(connection, { tenantId, queues }, row, now);
     return reported(row);
   }
@@ -169,7 +185,7 @@ export function recordReport(
     errorCode: report.error?.code ?? null,
     backlog: report.backlog ? 1 : 0,
   }) as ReportedRow | undefined;
-  if (row === undefined) return ignored(connection, report, now);
+  if (row === undefined) return unchanged(connection, report, due);
   recordTopics(connection, report, row, now);
   recordFlow(connection, report, now);
   return reported(row);
@@ -179,13 +195,20 @@ function reported({ IsWoken, IsChosen, LastRunUtc }: ReportedRow): Reported {
   return { woken: IsWoken === 1, chosen: IsChosen === 1, lastRunUtc: dateOrNull(LastRunUtc), moved: false };
 }
 
-function ignored(
+/** Answers a report that was sent before, from the row as it is now, and one that is ignored. */
+function unchanged(
   connection: Connection,
-  { tenantId, tenantVersion }: Pick<TenantReport, 'tenantId' | 'tenantVersion'>,
-  now: number,
+  { outcome }: Pick<TenantReport, 'outcome'>,
+  {
+    id,
+    reportId,
+    version,
+    now,
+  }: { id: string; reportId: string | null; version: number | null; now: number },
 ): Reported {
-  const values = { id: tenantId, version: tenantVersion ?? null, now };
-  const { changes } = connection.prepare(sql.moved).run(values);
+  const row = connection.prepare(sql.repeated).get({ id, reportId, outcome }) as ReportedRow | undefined;
+  if (row !== undefined) return reported(row);
+  const { changes } = connection.prepare(sql.moved).run({ id, version, now });
   return { woken: false, chosen: false, lastRunUtc: null, moved: Number(changes) > 0 };
 }
 
@@ -253,8 +276,8 @@ interface LongestWaitRow {
 }
 
 /** Call it within a write transaction. */
-export function recordPoisoned(connection: Connection, now: number): void {
-  connection.run(sql.poisoned, now);
+export function recordPoisoned(connection: Connection, messageId: string | undefined, now: number): void {
+  connection.prepare(sql.poisoned).run({ id: messageId?.toLowerCase() ?? null, now });
 }
 
 function lastPlan(connection: Connection, state: StateRow): FleetSummary['lastPlan'] {

@@ -88,8 +88,9 @@ export async function enqueue(
   const [known] = await database.call(procedure, alone, {
     onLost: 'ask',
     waitsFor,
-    again: () => {
-      firstSentAt = startedAt;
+    again: (fate) => {
+      // A refused call stored nothing: for its answer it reads only messages that were stored before.
+      if (fate !== 'refused') firstSentAt = startedAt;
       return {};
     },
   });

@@ -114,8 +114,8 @@ export class SqlServerRegistry implements Registry {
     return hasWoken(this.#database);
   }
 
-  recordPoisoned(): Promise<void> {
-    return recordPoisoned(this.#database);
+  recordPoisoned(messageId?: string): Promise<void> {
+    return recordPoisoned(this.#database, messageId);
   }
 
   fleet(): Promise<FleetSummary> {

@@ -1,4 +1,5 @@
 /** Stores the reports of runs (D7, F5), and sums up the fleet (F6). */
+import { randomUUID } from 'node:crypto';
 import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
 import type { FleetSummary } from '../../fleet-summary.ts';
 import { reportedColumns, reportedFlow } from '../../history-rows.ts';
@@ -6,15 +7,13 @@ import { type StoredSumsRow, storedState, storedSums } from '../../stored-counts
 import { boundedCount, readableOr } from '../../stored-values.ts';
 import type { Reported, TenantReport } from '../../tenant-report.ts';
 import { completeCounts, failures, type TotalsRow, totalsOf } from '../../tenant-row.ts';
-import { bigint, bit, type Database, int, longText, type Row, real, text } from '../database.ts';
+import { bigint, bit, type Database, int, longText, type Row, real, text, uuid } from '../database.ts';
 import { wholeMs } from '../text.ts';
 
-/**
- * Does not repeat the call when the answer is lost, because a report that was counted twice would stay in the
- * totals for ever.
- */
 export async function recordReport(database: Database, report: TenantReport): Promise<Reported> {
   const { schedule, error, continues, longestWaitMs = null, queues: { outbox, inbox } = {} } = report;
+  // The procedure knows a report that was sent before by its id.
+  const { reportId = randomUUID() } = report;
   const [rows] = await database.call(
     'Tenant_Report',
     {
@@ -38,11 +37,13 @@ export async function recordReport(database: Database, report: TenantReport): Pr
       LongestWaitMs: [bigint, longestWaitMs === null ? null : wholeMs(longestWaitMs)],
       Version: [bigint, report.tenantVersion ?? null],
       RedispatchMs: [bigint, continues === undefined ? null : wholeMs(continues.redispatchMs)],
+      ReportId: [uuid, reportId],
     },
-    { onLost: 'give-up' },
+    { onLost: 'repeat' },
   );
   const row = rows![0]!;
-  // The report is stored. An error here would make the caller send it again, and count it twice.
+  // A report whose answer was lost has not come this far, so its topics are counted once. An error here must not fail it: the
+  // caller would send it again, and its topics would be counted twice.
   const { tenantId, outcome, queues = {} } = report;
   await recordTopics(database, outcome === 'skipped' ? { tenantId, queues } : report, row).catch(() => {});
   return {
@@ -108,9 +109,8 @@ export async function postponeTenant(
   );
 }
 
-/** Does not repeat the call when the answer is lost, so that no message is counted twice. */
-export async function recordPoisoned(database: Database): Promise<void> {
-  await database.call('Poisoned_Record', {}, { onLost: 'give-up' });
+export async function recordPoisoned(database: Database, messageId: string = randomUUID()): Promise<void> {
+  await database.call('Poisoned_Record', { MessageId: [uuid, messageId] }, { onLost: 'repeat' });
 }
 
 export async function fleetSummary(database: Database): Promise<FleetSummary> {

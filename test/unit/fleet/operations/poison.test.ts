@@ -39,7 +39,11 @@ async function registryWith(...ids: string[]) {
 async function handle(
   content: unknown,
   registry: Registry,
-  { queue = 'dispatch', lines = [] }: { queue?: PoisonedQueue; lines?: LogLine[] } = {},
+  {
+    queue = 'dispatch',
+    lines = [],
+    messageId,
+  }: { queue?: PoisonedQueue; lines?: LogLine[]; messageId?: string } = {},
 ) {
   const wake = (ids: readonly string[]) =>
     wakeFirst(ids, async (tenantIds) => {
@@ -49,7 +53,7 @@ async function handle(
         if ((await registry.wake([id])).tenantIds.length === 0) throw tenantNotActive(tenant);
       }
     });
-  return handlePoisoned(content, queue, { registry, wake, logger: recordingLogger(lines) });
+  return handlePoisoned(content, queue, { registry, wake, logger: recordingLogger(lines), messageId });
 }
 
 describe('poisoned requests', () => {
@@ -157,6 +161,32 @@ describe('poisoned requests', () => {
     await registry.close();
     await expect(handle('acme', registry, { queue: 'wake' })).rejects.toThrow();
     await expect(handle({ tenantId: 'acme' }, registry)).rejects.toThrow();
+  });
+
+  test('F6: a message that is handled again counts once, if its id is known; the same content is another message', async () => {
+    const registry = await registryWith('acme');
+    const content = poisonedRequest({ tenantId: 'acme' }, refused);
+    const counted = async () => {
+      const { failureStreak } = (await registry.get('acme'))!.schedule;
+      return [(await registry.fleet()).poisoned.total, failureStreak];
+    };
+    for (let nth = 0; nth < 2; nth++) await handle(content, registry, { messageId: 'any text' });
+    expect(await counted()).toEqual([1, 1]);
+    await handle(content, registry, { messageId: 'another' });
+    expect(await counted()).toEqual([2, 2]);
+    await handle(content, registry, { messageId: 'any text', queue: 'wake' });
+    expect(await counted()).toEqual([3, 3]);
+    for (let nth = 0; nth < 2; nth++) await handle(content, registry);
+    expect(await counted()).toEqual([5, 5]);
+  });
+
+  test('F3: a request that the host gave up counts one failure, however often it is handled', async () => {
+    const registry = await registryWith('acme');
+    const request = { version: 1, tenantId: 'acme', reason: 'due', plannedUtc: '2026-03-01T10:00:00.000Z' };
+    for (let nth = 0; nth < 2; nth++) {
+      expect(await handle(request, registry, { messageId: '1' })).toMatchObject({ result: 'recovered' });
+    }
+    expect((await registry.get('acme'))!.schedule.failureStreak).toBe(1);
   });
 
   test('results of an earlier run stay: backlog, topics without a handler, streaks', async () => {
