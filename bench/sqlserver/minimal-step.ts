@@ -9,7 +9,8 @@ const isHead = `
   AND NOT EXISTS (
     SELECT 1 FROM messaging.Outbox e WHERE e.OrderingHash = q.OrderingHash AND e.InGroup = 1 AND e.OrderingKey IS NOT NULL AND e.Sequence < q.Sequence)`;
 
-const leaseRow = `INSERT messaging.Leases (Name, Owner, Fence, CallId) VALUES (N'raw', N'raw', 1, NEWID())`;
+const leaseRow = `DELETE FROM messaging.Leases WHERE Name = N'raw';
+INSERT messaging.Leases (Name, Owner, Fence, CallId) VALUES (N'raw', N'raw', 1, NEWID())`;
 
 const renewal = `
 UPDATE messaging.Leases SET RenewedUtc = @Now, ExpiresUtc = DATEADD(minute, 1, @Now), CallId = NEWID()
@@ -38,10 +39,8 @@ export async function minimalStep(
 ): Promise<(limit: number) => Promise<RawMessage[]>> {
   const name = `dbo.BenchStep_${extra ?? 'plain'}`;
   const { recordset } = await new mssql.Request(pool).query(`SELECT OBJECT_ID(N'${name}') AS Id`);
-  if (recordset[0]!.Id === null) {
-    await new mssql.Request(pool).batch(definitionOf(name, extra));
-    if (extra === 'lease') await new mssql.Request(pool).query(leaseRow);
-  }
+  if (recordset[0]!.Id === null) await new mssql.Request(pool).batch(definitionOf(name, extra));
+  if (extra === 'lease') await new mssql.Request(pool).query(leaseRow);
   return async (limit) => {
     const request = new mssql.Request(pool).input('Limit', mssql.Int(), limit);
     return (await request.execute<RawMessage>(name)).recordset;

@@ -14,7 +14,8 @@ GO
 -- @RequireTransaction 1: refuses when no transaction is open; 0: refuses when one is open; null: allows both.
 -- @Database: refuses when the connection is on another database.
 --
--- One INSERT stores all messages. If messages of one call collide with each other, or one is a conflict, the
+-- One INSERT stores all messages. Only messages with dedup keys are looked for first: without them a duplicate is rare, such as a
+-- call that is sent again, and the index of message ids finds it. If messages of one call collide with each other, or one is a conflict, the
 -- result for each message depends on the messages before it. The results are then decided beforehand in @New,
 -- message by message.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_EnqueueMany]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany] AS RETURN 0');
@@ -66,7 +67,7 @@ DECLARE @Match TABLE (
   EnqueuedUtc datetime2(3) NOT NULL,
   Conflict bit NOT NULL
 );
-DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Collide bit = 0, @Stored bit = 0, @Tries int = 0, @Ordinal int;
+DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Collide bit = 0, @Stored bit = 0, @Look bit = 0, @Tries int = 0, @Ordinal int;
 DECLARE @First uniqueidentifier, @FirstUtc datetime2(3), @Conflict bit, @ConflictKey nvarchar(401), @ConflictHash binary(32), @Source nvarchar(402);
 DECLARE @Wrong int, @Keyed int, @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
 -- Without an escape in the whole text, no value needs decoding.
@@ -146,13 +147,17 @@ IF @Wrong = 8 THROW 51024, N'source and hash must not begin or end with a blank.
 IF EXISTS (SELECT 1 FROM @New GROUP BY MessageId HAVING COUNT(*) > 1)
   OR (@Keyed > 0 AND EXISTS (SELECT 1 FROM @New WHERE DedupHash IS NOT NULL GROUP BY DedupHash, Source HAVING COUNT(*) > 1))
   SET @Collide = 1;
+IF @Keyed > 0 OR @Collide = 1 SET @Look = 1;
 WHILE @Stored = 0
 BEGIN
   BEGIN TRY
-    DELETE FROM @Match;
-    INSERT @Match (Ordinal, Sequence, MessageId, EnqueuedUtc, Conflict)
-    SELECT n.Ordinal, q.Sequence, q.MessageId, q.EnqueuedUtc, CASE WHEN q.Hash <> n.Hash THEN 1 ELSE 0 END
-    FROM @New n JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.MessageId = n.MessageId;
+    IF @Look = 1
+    BEGIN
+      DELETE FROM @Match;
+      INSERT @Match (Ordinal, Sequence, MessageId, EnqueuedUtc, Conflict)
+      SELECT n.Ordinal, q.Sequence, q.MessageId, q.EnqueuedUtc, CASE WHEN q.Hash <> n.Hash THEN 1 ELSE 0 END
+      FROM @New n JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.MessageId = n.MessageId;
+    END;
     IF @Keyed > 0
       INSERT @Match (Ordinal, Sequence, MessageId, EnqueuedUtc, Conflict)
       SELECT n.Ordinal, q.Sequence, q.MessageId, q.EnqueuedUtc, CASE WHEN q.Hash <> n.Hash THEN 1 ELSE 0 END
@@ -175,8 +180,9 @@ BEGIN
     SET @Stored = 1;
   END TRY
   BEGIN CATCH
-    -- Another producer stored one of the messages between the read and the insert, and has committed. The
+    -- One of the messages is a duplicate, or another producer stored it between the read and the insert, and has committed. The
     -- next read finds it.
+    SET @Look = 1;
     SET @Tries = @Tries + 1;
     IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 OR @Tries >= 5 THROW;
   END CATCH;
