@@ -54,7 +54,7 @@ export interface RawMessage {
 
 /** What a raw loop may do besides: a part of what the engine promises, to see what that part costs. */
 export type RawExtra =
-  /** Each step renews a lease's row, and goes on only if the last step has left its id there (Q8). */
+  /** Each step also renews a lease, if it is still there (Q8). */
   | 'lease'
   /** The messages have ordering keys: only the first of each key may be claimed (Q10). */
   | 'keys';

@@ -132,6 +132,7 @@ export const sweep: Benchmark = {
       ],
       notes: [
         'Our figures include the plan and the report to the registry. There are more files than may stay open, so about half of them are opened and closed; connections to a server stay open, except for a host that has just started.',
+        'Of the tenants that are open, ours are kept open, and the raw code opens and closes them.',
         'The raw code opens, probes and closes an idle tenant; it opens, claims, settles and closes a loaded one.',
       ],
     };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { keepLastUsed } from './compiled-code.ts';
 import { withEitherSignal } from './either-signal.ts';
 import { auditLimits } from './engine/audit.ts';
 import type { Engine } from './engine/engine.ts';
@@ -205,7 +206,12 @@ export function assembleMultiOutbox(
     wake: (tenantId: string) => fleet.wakes.wake(tenantId),
   };
 
-  const close = async (): Promise<CloseReport> => ({ unwoken: await fleet.close() });
+  const dropLastUsed = keepLastUsed();
+  const close = async (): Promise<CloseReport> => {
+    const unwoken = await fleet.close();
+    dropLastUsed();
+    return { unwoken };
+  };
 
   return {
     handlers,

@@ -14,8 +14,7 @@ GO
 -- @RequireTransaction 1: refuses when no transaction is open; 0: refuses when one is open; null: allows both.
 -- @Database: refuses when the connection is on another database.
 --
--- One INSERT stores all messages. Only messages with dedup keys are looked for first: without them a duplicate is rare, such as a
--- call that is sent again, and the index of message ids finds it. If messages of one call collide with each other, or one is a conflict, the
+-- One INSERT stores all messages. Messages that may be duplicates are looked for first, as in queue-enqueue.sql. If messages of one call collide with each other, or one is a conflict, the
 -- result for each message depends on the messages before it. The results are then decided beforehand in @New,
 -- message by message.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_EnqueueMany]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany] AS RETURN 0');
@@ -147,7 +146,7 @@ IF @Wrong = 8 THROW 51024, N'source and hash must not begin or end with a blank.
 IF EXISTS (SELECT 1 FROM @New GROUP BY MessageId HAVING COUNT(*) > 1)
   OR (@Keyed > 0 AND EXISTS (SELECT 1 FROM @New WHERE DedupHash IS NOT NULL GROUP BY DedupHash, Source HAVING COUNT(*) > 1))
   SET @Collide = 1;
-IF @Keyed > 0 OR @Collide = 1 SET @Look = 1;
+IF @Keyed > 0 OR @Collide = 1 OR @@TRANCOUNT > 0 SET @Look = 1;
 WHILE @Stored = 0
 BEGIN
   BEGIN TRY
@@ -180,8 +179,8 @@ BEGIN
     SET @Stored = 1;
   END TRY
   BEGIN CATCH
-    -- One of the messages is a duplicate, or another producer stored it between the read and the insert, and has committed. The
-    -- next read finds it.
+    -- One of the messages was stored before, or another producer stored it between the read and the insert, and has committed.
+    -- The next read finds it.
     SET @Look = 1;
     SET @Tries = @Tries + 1;
     IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 OR @Tries >= 5 THROW;

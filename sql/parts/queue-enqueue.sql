@@ -9,7 +9,8 @@
 -- Isolation: inside the caller's transaction its isolation level stays unchanged, because a caller at
 -- SNAPSHOT would get error 3951 at its next statement. Hints replace the level: every read of the queue is
 -- READCOMMITTEDLOCK, so that a caller at SNAPSHOT sees duplicates committed since its transaction began, and
--- a caller at SERIALIZABLE locks no range of keys.
+-- a caller at SERIALIZABLE locks no range of keys. In a transaction these reads come before the insert, so that a duplicate
+-- causes no error in it.
 --
 -- Options: QUOTED_IDENTIFIER and ANSI_NULLS are stored with a procedure. The other options that filtered
 -- indexes and persisted columns need (error 1934) are set here, because the caller's may differ. ARITHABORT is
@@ -76,20 +77,23 @@ IF @DelayMs IS NULL OR @DelayMs < 0 OR @DelayMs > 1500000000000
 IF @Headers IS NOT NULL AND ISJSON(@Headers) = 0 THROW 51023, N'@Headers must be a JSON object of strings.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @DedupHash binary(32) = HASHBYTES('SHA2_256', @DedupKey), @Tries int = 0;
 DECLARE @Id uniqueidentifier = COALESCE(@MessageId, NEWID()), @First uniqueidentifier, @Stored bit = 0;
+-- Without a dedup key a duplicate is rare, such as a call that is sent again, and the index of message ids finds it.
+DECLARE @Look bit = CASE WHEN @DedupKey IS NULL AND @@TRANCOUNT = 0 THEN 0 ELSE 1 END;
 DECLARE @ConflictKey nvarchar(401) = COALESCE(@DedupKey, CAST(@Id AS nvarchar(36))) + NCHAR(31) + @Hash;
 DECLARE @ConflictHash binary(32) = HASHBYTES('SHA2_256', @ConflictKey);
 WHILE @Stored = 0
 BEGIN
   BEGIN TRY
     SELECT @First = NULL, @Conflict = 0;
-    SELECT TOP (1) @First = f.MessageId, @Conflict = f.Conflict FROM (
-      SELECT i.Sequence, i.MessageId, CASE WHEN i.Hash <> @Hash THEN 1 ELSE 0 END AS Conflict
-      FROM [$(Schema)].[$(Queue)] i WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE i.MessageId = @Id
-      UNION ALL
-      SELECT k.Sequence, k.MessageId, CASE WHEN k.Hash <> @Hash THEN 1 ELSE 0 END AS Conflict
-      FROM [$(Schema)].[$(Queue)] k WITH (FORCESEEK, READCOMMITTEDLOCK)
-      WHERE k.DedupHash = @DedupHash AND k.Source = @Source AND k.DedupKey IS NOT NULL
-    ) f ORDER BY f.Sequence;
+    IF @Look = 1
+      SELECT TOP (1) @First = f.MessageId, @Conflict = f.Conflict FROM (
+        SELECT i.Sequence, i.MessageId, CASE WHEN i.Hash <> @Hash THEN 1 ELSE 0 END AS Conflict
+        FROM [$(Schema)].[$(Queue)] i WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE i.MessageId = @Id
+        UNION ALL
+        SELECT k.Sequence, k.MessageId, CASE WHEN k.Hash <> @Hash THEN 1 ELSE 0 END AS Conflict
+        FROM [$(Schema)].[$(Queue)] k WITH (FORCESEEK, READCOMMITTEDLOCK)
+        WHERE k.DedupHash = @DedupHash AND k.Source = @Source AND k.DedupKey IS NOT NULL
+      ) f ORDER BY f.Sequence;
     IF @First IS NULL
       INSERT [$(Schema)].[$(Queue)]
         (MessageId, Topic, CorrelationId, OrderingKey, DedupKey, Source, Hash, EnqueuedUtc, DueUtc, Headers, Payload, PayloadEscaped)
@@ -110,8 +114,9 @@ BEGIN
     SET @Stored = 1;
   END TRY
   BEGIN CATCH
-    -- Another producer stored the message between the read and the insert, and has committed. The next read
-    -- finds it, unless retention has just removed it.
+    -- The message was stored before, or another producer stored it between the read and the insert, and has committed. The next
+    -- read finds it, unless retention has just removed it.
+    SET @Look = 1;
     SET @Tries = @Tries + 1;
     IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 OR @Tries >= 5 THROW;
   END CATCH;

@@ -12,7 +12,8 @@ GO
 -- and retired tenants are ignored. So are reports of runs with a @Version before the tenant's present database: then Moved is 1,
 -- and the tenant is due now. A skipped run changes nothing of the last report but the states of the queues that it has
 -- served, because the lease's holder writes its own. It counts as a wake: the holder may have claimed its last messages before.
--- A report that is sent again, because the answer was lost, changes nothing: it gets the answer of the row as it is now.
+-- A report that is sent again, because the answer was lost, changes nothing if the first one was counted: it gets the answer of the
+-- row as it is now.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Report]

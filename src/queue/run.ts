@@ -123,6 +123,8 @@ class QueueRun implements BeatingRun {
   readonly #lease: RunLease;
   readonly #inFlight: MessagesInFlight;
   readonly #phase: RunPhase;
+  /** The first batch, until it is accepted. */
+  #first: readonly ClaimedMessage[];
   #isStarting = false;
   #wakeLoop: () => void = () => {};
 
@@ -187,7 +189,7 @@ class QueueRun implements BeatingRun {
     // messages twice without need. The end of draining interrupts only handlers with a longer timeout of their own.
     const times = { claiming: budgetMs, draining: dispatch.handlerTimeoutMs, stopping: dispatch.graceMs };
     this.#phase = new RunPhase(times, () => this.#on({ kind: 'time-over' }));
-    this.#accept(begun.messages);
+    this.#first = begun.messages;
   }
 
   /** Handles the first batch and all that follow. */
@@ -200,6 +202,7 @@ class QueueRun implements BeatingRun {
     loopPulse.enter(this);
     try {
       this.#watchBacklog();
+      this.#acceptFirst();
       await this.#loop();
       return { status: 'dispatched', stop: this.#phase.why };
     } catch (error) {
@@ -312,6 +315,12 @@ class QueueRun implements BeatingRun {
   #mayStart(now: number): boolean {
     this.#lease.check(now);
     return this.#phase.current === 'claiming';
+  }
+
+  /** Apart from `untilEnd`, which would keep the batch until the run's end. */
+  #acceptFirst(): void {
+    this.#accept(this.#first);
+    this.#first = [];
   }
 
   #accept(messages: readonly ClaimedMessage[]): void {

@@ -60,6 +60,19 @@ test('D6: a run leaves one message in memory, and one object of each class that 
   });
 });
 
+test('what a run leaves is dropped when the last multi-outbox of the process is closed', async () => {
+  const handlers = [defineHandler({ topic: 'orders', handle() {} })];
+  const one = await place.fleet(['acme'], { handlers });
+  const other = await place.fleet([], { handlers });
+  await one.outbox('acme').enqueue({ topic: 'orders', payload: '1' });
+  await one.tick();
+  await one.close();
+  await one.close();
+  expect(lastUsed.run).toBeDefined();
+  await other.close();
+  expect(Object.values(lastUsed)).toEqual(Object.values(lastUsed).map(() => undefined));
+});
+
 test('D6: a batch leaves memory when it is settled, also the first one of a run', async () => {
   const seen: WeakRef<object>[] = [];
   let alive: number | undefined;

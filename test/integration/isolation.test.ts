@@ -1,4 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
+import { defineHandler } from '../../src/queue/handler.ts';
+import { MessagesInFlight } from '../../src/queue/in-flight.ts';
+import { RunPhase } from '../../src/queue/run-phase.ts';
 import { deferred } from '../support/deferred.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { until } from '../support/until.ts';
@@ -100,4 +103,18 @@ describe("one tenant's failure (D8)", () => {
     expect(runs.map(({ tenantId }) => tenantId)).toEqual(plan.requests.map(({ tenantId }) => tenantId));
     expect(runs.every(({ counts }) => counts.done === 1)).toBe(true);
   });
+});
+
+test('D8: an error of this program before the first handler fails the run, and leaves no timer', async () => {
+  const face = await place.fleet(['acme'], { handlers: [defineHandler({ topic: 'orders', handle() {} })] });
+  await face.outbox('acme').enqueue({ topic: 'orders', payload: '{}' });
+  const accept = jest.spyOn(MessagesInFlight.prototype, 'accept').mockImplementationOnce(() => {
+    throw new Error('odd');
+  });
+  const stopTimer = jest.spyOn(RunPhase.prototype, 'stopTimer');
+  const report = await face.dispatch({ tenantId: 'acme' });
+  expect(accept).toHaveBeenCalledTimes(1);
+  expect(report).toMatchObject({ outcome: 'failed', queues: [{ queue: 'outbox', status: 'failed' }] });
+  expect(stopTimer).toHaveBeenCalledTimes(1);
+  jest.restoreAllMocks();
 });

@@ -29,7 +29,7 @@ export interface Subject {
 
 /**
  * The fate of a failed call. `unsent`: it never reached the server. `refused`: the server says by its error that the call did
- * nothing. `unclear`: the server answered with an error that can strike anywhere. Mostly everything was rolled back, but if the
+ * nothing, unless its procedure reads tables after the commit. `unclear`: the server answered with an error that can strike anywhere. Mostly everything was rolled back, but if the
  * error struck while the server was sending the result, the call was committed before. `unknown`: the answer was lost, so the
  * call may have been committed.
  */

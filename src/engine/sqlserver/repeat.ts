@@ -3,9 +3,8 @@ import type { Classified, Fate } from './errors.ts';
 
 export interface RepeatOptions {
   /**
-   * The reaction when the answer was lost and the call may have been carried out. `repeat`: send it again unchanged.
-   * `ask`: send it again with other parameters. `give-up`: throw, and let the caller decide; after an answer that leaves the
-   * fate unclear, send it again unchanged, because such a call has mostly done nothing.
+   * The reaction when the call may have been carried out, because the answer was lost or leaves its fate unclear. `repeat`:
+   * send it again unchanged. `ask`: send it again with other parameters. `give-up`: throw, and let the caller decide.
    */
   readonly onLost: 'repeat' | 'ask' | 'give-up';
   /**
@@ -45,8 +44,7 @@ export function isRepeated(
 ): boolean {
   if (!transient || code === 'DATABASE_RESUMING' || tries >= maxTries) return false;
   if (waited === true && waitsFor !== undefined) return false;
-  if (fate === 'unknown' && onLost === 'give-up') return false;
+  if (isDoubtful(fate) && onLost === 'give-up') return false;
   // Only one more try can find out whether a call was carried out, so that try may start late.
-  const canFindOut = isDoubtful(fate) && onLost !== 'give-up' && !asked;
-  return elapsedMs < repeatWithinMs || canFindOut;
+  return elapsedMs < repeatWithinMs || (isDoubtful(fate) && !asked);
 }

@@ -30,7 +30,10 @@ export interface PoisonedRequest {
 export type PoisonedQueue = 'dispatch' | 'pages' | 'wake';
 
 export interface PoisonedOptions {
-  /** The message's id in its queue, any text: a message that is handled again is counted once. Default: each call counts. */
+  /**
+   * The message's id, a text that no other message of this queue ever has: a message that is handled again, after few others,
+   * changes nothing. Default: each call counts.
+   */
   readonly messageId?: string | undefined;
 }
 

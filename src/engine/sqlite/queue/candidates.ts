@@ -159,6 +159,8 @@ export class Candidates {
   end(): void {
     this.#ahead = null;
     this.#followers.length = 0;
+    this.#misplaced.length = 0;
+    this.#misplacedKeys.clear();
     this.#due.end();
   }
 

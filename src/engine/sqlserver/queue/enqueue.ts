@@ -89,7 +89,8 @@ export async function enqueue(
     onLost: 'ask',
     waitsFor,
     again: (fate) => {
-      // A refused call stored nothing: for its answer it reads only messages that were stored before.
+      // A refused call stored nothing that it would have answered as new. Otherwise a stored message with its id is taken for its
+      // own, because two producers hardly ever choose the same id.
       if (fate !== 'refused') firstSentAt = startedAt;
       return {};
     },

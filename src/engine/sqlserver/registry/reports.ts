@@ -105,7 +105,7 @@ export async function postponeTenant(
   await database.call(
     'Tenant_Postpone',
     { Id: [text, tenantId], HoldMs: [bigint, wholeMs(holdMs)], Version: [bigint, tenantVersion ?? null] },
-    { onLost: 'give-up' },
+    { onLost: 'repeat' },
   );
 }
 
