@@ -29,6 +29,19 @@ IF COALESCE(@RedispatchMs, -1) NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@RedispatchMs must be milliseconds from 0 to 1500000000000.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @LatestChoice datetime2(3) = DATEADD(second, 1, @Now);
+DECLARE @Only nvarchar(4000) = CASE WHEN JSON_VALUE(@Ids, '$[1]') IS NULL THEN JSON_VALUE(@Ids, '$[0]') END, @State nvarchar(20);
+-- Most wakes are of one tenant that was woken before, so they write nothing: see @Noted below. They need no table variable.
+SELECT @State = CASE WHEN NextDueUtc > @Now THEN N'in-flight' WHEN LastOutcome IN (N'failed', N'resuming') THEN N'deferred' ELSE N'due' END
+FROM [$(Schema)].[Tenants]
+WHERE Id = @Only AND DATALENGTH(Id) = DATALENGTH(@Only) AND Status = N'active' AND WakePending = 1
+  AND ((NextDueUtc <= @Now AND (@Capacity = 0 OR LastOutcome IN (N'failed', N'resuming')))
+    OR (InFlight = 1 AND NextDueUtc > @Now AND (LastPlannedUtc IS NULL OR LastPlannedUtc <= @LatestChoice)));
+IF @State IS NOT NULL
+BEGIN
+  SELECT @Only AS TenantId, @State AS State;
+  SELECT t.* FROM [$(Schema)].[TenantRecords] t WHERE 1 = 0;
+  RETURN;
+END;
 DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Chosen TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Noted TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, NextDueUtc datetime2(3) NOT NULL, LastOutcome nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL);
