@@ -22,7 +22,7 @@ import { LeaseModel } from './lease-model.ts';
 import { deadOf, firstOf, type InsertedMessage, type MessageModel, storedMessage } from './messages.ts';
 import { OrderingGroups } from './ordering-groups.ts';
 import { applyOutcome, endMessage } from './outcomes.ts';
-import { brokenIn, delayFromNow, type QueueModelOptions, waitedMs } from './queue-options.ts';
+import { brokenIn, delayFromNow, type LeaseRow, type QueueModelOptions, waitedMs } from './queue-options.ts';
 import type { Tally } from './tally.ts';
 
 interface Snapshot {
@@ -100,7 +100,13 @@ export class QueueModel {
     return { message, notBefore: delayFromNow(this.options, message.dueInMs ?? 0) };
   }
 
-  begun(process: SimulatedProcess, request: BeginRequest, result: BeginResult): void {
+  /** @param committed the lease as the call has left it; undefined if the call has only read */
+  begun(
+    process: SimulatedProcess,
+    request: BeginRequest,
+    result: BeginResult,
+    committed: LeaseRow | undefined,
+  ): void {
     if (result.status === 'leased-elsewhere') {
       this.lease.refused(request.owner);
       return;
@@ -108,7 +114,7 @@ export class QueueModel {
     this.#recover(result.recovered);
     this.#tally(process, request).recovered(result.recovered);
     if (result.status === 'idle') {
-      this.#idle(request);
+      this.#idle(request, committed);
       this.#checkCounts(result.stored);
       this.#leaves(process);
       return;
@@ -145,9 +151,10 @@ export class QueueModel {
   }
 
   /** An idle answer may come from a read; or the call has taken the lease and released it. */
-  #idle({ owner }: BeginRequest): void {
-    const { fence, acquisitionId } = this.options.leaseRow();
-    if (acquisitionId === null || acquisitionId === this.lease.acquisitionId) return;
+  #idle({ owner }: BeginRequest, committed: LeaseRow | undefined): void {
+    if (committed === undefined) return;
+    const { fence, acquisitionId } = committed;
+    if (acquisitionId === null) return this.#broken('L1 row', 'a run has begun, but its lease has no row');
     this.lease.acquired({ owner, fence, acquisitionId }, 0);
     this.lease.released();
   }

@@ -1,6 +1,7 @@
 /** One call of a simulated process to a database, with everything that can go wrong on the way there and back. */
 import { isMultiOutboxError, MultiOutboxError } from '../../../src/errors.ts';
 import type { Fault } from '../faults.ts';
+import { DatabaseCall } from '../machine/database-call.ts';
 import { SimulatedProcess } from '../machine/process.ts';
 import type { World } from '../world.ts';
 
@@ -13,7 +14,9 @@ export interface Call<T> {
   /** For the log, such as `outbox settle`. */
   readonly name: string;
   readonly perform: () => Promise<T>;
-  /** Compares the answer with the models, in the same instant as the commit. Returns what to log. */
+  /** A transaction of the call is committed, and no other call has used the database since. */
+  readonly onCommit?: () => void;
+  /** Compares the answer with the models, in the same instant as the commit and in the order of the commits. Returns what to log. */
   readonly observe?: (result: T) => string;
   /** The answer is on its way, but does not arrive. */
   readonly onAnswerLost?: (result: T) => void;
@@ -56,9 +59,10 @@ export class Caller {
     if (this.#brokenLines.has(target) && !this.#world.faults.isOver)
       throw this.#unreachable(call, 'has no line');
     if (this.#strikes('call fails', target)) throw this.#unreachable(call, 'failed');
+    const access = new DatabaseCall(call.onCommit);
     let result: T;
     try {
-      result = await call.perform();
+      result = await access.run(call.perform);
     } catch (error) {
       // In a dead process nothing happens any more.
       await this.#process.reached();
@@ -67,6 +71,7 @@ export class Caller {
       this.#note(`${target} ${name}: ${errorLabel(error)}`);
       throw error;
     }
+    await this.#world.time.turn(access.lastUse);
     const seen = this.#world.checked(() => call.observe?.(result) ?? '');
     this.#world.answered();
     this.#note(`${target} ${name}${seen === '' ? '' : `: ${seen}`}`);

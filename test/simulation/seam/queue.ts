@@ -1,4 +1,5 @@
 import type { BeginResult, SettleRequest, SettleResult, WorkQueue } from '../../../src/engine/work-queue.ts';
+import type { LeaseRow } from '../models/queue-options.ts';
 import type { Watched } from './engine.ts';
 
 /** The work queue of a tenant, as a simulated process sees it. */
@@ -37,15 +38,19 @@ export function watchedQueue(
     enqueueStatement: real.enqueueStatement.bind(real),
     begin(request) {
       let restore: (() => void) | undefined;
+      let committed: LeaseRow | undefined;
       return caller.call({
         ...named('begin'),
         isWork: true,
+        onCommit: () => {
+          committed = model.options.leaseRow();
+        },
         perform() {
           if (!process.isDead && world.strikes('is restored to before a run')) restore = tenant.backUp();
           return real.begin(request);
         },
         observe(result) {
-          model.begun(process, request, result);
+          model.begun(process, request, result, committed);
           if (result.status === 'claimed' && restore) restores.set(result.lease.acquisitionId, restore);
           return begunText(result);
         },
