@@ -179,9 +179,10 @@ export class World {
    * A tenant whose run has ended well is due again when the next message that the run has left is due (F5, Q11). The registry
    * tells when that is: it may know better than the report, if another run has reported since. A tenant that it chose runs once more.
    */
-  #checkDue(process: SimulatedProcess, { tenantId, outcome, schedule }: TenantReport): void {
+  #checkDue(process: SimulatedProcess, { tenantId, reportId, outcome, schedule }: TenantReport): void {
+    if (reportId === undefined) return;
     const { outbox, inbox } = this.tenant(tenantId).queues;
-    const dueAt = Math.min(outbox.leftDueAt(process), inbox.leftDueAt(process));
+    const dueAt = Math.min(outbox.leftDueAt(process, reportId), inbox.leftDueAt(process, reportId));
     if (outcome !== 'dispatched' && outcome !== 'idle') return;
     const registeredMs = this.registry.dueInMs(tenantId);
     if (registeredMs === undefined || schedule.mode === 'at-most') return;

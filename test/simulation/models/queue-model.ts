@@ -30,6 +30,9 @@ interface Snapshot {
   readonly lease: LeaseModel;
 }
 
+/** A lease's owner ends with so many characters of the run's id, with which its report begins. */
+const runLength = 8;
+
 export class QueueModel {
   readonly options: QueueModelOptions;
   readonly messages = new Map<string, MessageModel>();
@@ -39,10 +42,8 @@ export class QueueModel {
   readonly #acquisitions = new Acquisitions();
   readonly #attempts = new Attempts();
   readonly #groups: OrderingGroups;
-  /** By process: what its last run has left. */
-  readonly #left = new Map<SimulatedProcess, { readonly dueAt: number; readonly troubles: number }>();
-  /** Acquisitions and messages whose handlers have a transaction under way. */
-  readonly #transacting = new Set<string>();
+  /** By run: what it has left. */
+  readonly #left = new Map<string, { readonly dueAt: number; readonly troubles: number }>();
 
   constructor(options: QueueModelOptions) {
     this.options = options;
@@ -116,7 +117,7 @@ export class QueueModel {
     if (result.status === 'idle') {
       this.#idle(request, committed);
       this.#checkCounts(result.stored);
-      this.#leaves(process);
+      this.#leaves(process, request);
       return;
     }
     this.lease.acquired(result.lease, result.expiresInMs);
@@ -154,7 +155,7 @@ export class QueueModel {
   #idle({ owner }: BeginRequest, committed: LeaseRow | undefined): void {
     if (committed === undefined) return;
     const { fence, acquisitionId } = committed;
-    if (acquisitionId === null) return this.#broken('L1 row', 'a run has begun, but its lease has no row');
+    if (acquisitionId === null) this.#broken('L1 row', 'a run has begun, but its lease has no row');
     this.lease.acquired({ owner, fence, acquisitionId }, 0);
     this.lease.released();
   }
@@ -194,7 +195,7 @@ export class QueueModel {
       this.#checkRelease(lease);
       this.lease.released();
       this.#checkCounts(result.stored);
-      this.#leaves(process);
+      this.#leaves(process, lease);
     } else this.lease.renewed(result.expiresInMs);
     if (then.do === 'claim') {
       this.#claimed(result.messages, lease.acquisitionId, then.limit, then.solo ? (then.together ?? 1) : 0);
@@ -214,7 +215,7 @@ export class QueueModel {
   }
 
   /** A run has ended: its report must make the tenant due when the next message is (F5, Q11). */
-  #leaves(process: SimulatedProcess): void {
+  #leaves(process: SimulatedProcess, { owner }: Pick<LeaseRef, 'owner'>): void {
     // After a step of the clock nobody can say how much of a delay is left.
     if (this.options.clock().steps > 0) return;
     const due = [...this.messages.values()].flatMap((message) => {
@@ -222,30 +223,23 @@ export class QueueModel {
       if (state !== 'ready' || notBefore === null || !this.#groups.isHead(message)) return [];
       return [this.options.now() + Math.max(0, notBefore.ms - waitedMs(this.options, notBefore))];
     });
-    this.#left.set(process, { dueAt: Math.min(...due), troubles: this.#troubles(process) });
+    this.#left.set(owner.slice(-runLength), { dueAt: Math.min(...due), troubles: this.#troubles(process) });
   }
 
-  /** When the next message is due that the process's last run has left, if nothing went wrong since. Milliseconds of the history. */
-  leftDueAt(process: SimulatedProcess): number {
-    const left = this.#left.get(process);
-    this.#left.delete(process);
+  /** When the next message is due that the process's run has left, if nothing went wrong since. Milliseconds of the history. */
+  leftDueAt(process: SimulatedProcess, runId: string): number {
+    const run = runId.slice(0, runLength);
+    const left = this.#left.get(run);
+    this.#left.delete(run);
     return left?.troubles === this.#troubles(process) ? left.dueAt : Number.POSITIVE_INFINITY;
   }
 
   /** A run that releases its lease has an outcome for each message that it has: none waits for the next run to recover it (D5). */
   #checkRelease({ acquisitionId, fence }: LeaseRef): void {
-    for (const { claim, isUnknown, sequence, messageId } of this.messages.values()) {
-      if (claim !== acquisitionId || isUnknown || this.#transacting.has(`${acquisitionId} ${messageId}`))
-        continue;
+    for (const { claim, isUnknown, sequence } of this.messages.values()) {
+      if (claim !== acquisitionId || isUnknown) continue;
       this.#broken('D5 release', `fence ${fence} released its lease and kept message ${sequence}`);
     }
-  }
-
-  /** A handler's transaction begins. Returns what to call at its end. */
-  transacting({ acquisitionId }: LeaseRef, messageId: string): () => void {
-    const key = `${acquisitionId} ${messageId}`;
-    this.#transacting.add(key);
-    return () => this.#transacting.delete(key);
   }
 
   /** A handler's transaction has settled the message. */

@@ -1,6 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { BeginResult, SettleRequest, SettleResult, WorkQueue } from '../../../src/engine/work-queue.ts';
 import type { LeaseRow } from '../models/queue-options.ts';
 import type { Watched } from './engine.ts';
+
+/** Milliseconds. */
+const slowCommitMs = [100, 900, 4_000];
 
 /** The work queue of a tenant, as a simulated process sees it. */
 export function watchedQueue(
@@ -91,22 +95,20 @@ export function watchedQueue(
     async transact(request, work) {
       let generation: number | undefined;
       let driver: object | undefined;
-      const ended = model.transacting(request.lease, request.messageId);
       return caller.call({
         ...named('transact'),
         isReliable: true,
         isOvertaken: () => model.isTakenFrom(request.lease, request.messageId),
-        async perform() {
-          try {
-            return await real.transact(request, (transaction) => {
-              driver = transaction as object;
-              generation = tenant.generation;
-              return work(transaction);
-            });
-          } finally {
-            ended();
-          }
-        },
+        perform: () =>
+          real.transact(request, async (transaction) => {
+            driver = transaction as object;
+            generation = tenant.generation;
+            const value = await work(transaction);
+            // The handler's work is done, and what is left belongs to the commit, which may fail meanwhile.
+            if (!process.isDead && world.strikes('commit is slow'))
+              await pause(world.faults.random.pick(slowCommitMs));
+            return value;
+          }),
         observe() {
           // The transaction began in a file that was replaced meanwhile: what it wrote is not in the restored database.
           if (tenant.generation !== generation) {
