@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import type { Reported, TenantReport } from '../../src/engine/tenant-report.ts';
-import type { QueueName } from '../../src/engine/work-queue.ts';
+import { type QueueName, queueNames } from '../../src/engine/work-queue.ts';
 import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
 import type { Settings } from '../../src/settings.ts';
 import { checkLeasesIn, checkRegistryCounts, checkTenant } from './end-checks.ts';
@@ -16,7 +16,7 @@ import { SimulatedProcess } from './machine/process.ts';
 import { type Random, randomFor } from './machine/randomness.ts';
 import type { Time } from './machine/time.ts';
 import type { LeaseModelOptions } from './models/lease-model.ts';
-import { QueueModel } from './models/queue-model.ts';
+import { type Counted, QueueModel } from './models/queue-model.ts';
 import type { QueueModelOptions } from './models/queue-options.ts';
 import { RegistryModel, type RegistryModelOptions } from './models/registry-model.ts';
 import { Tallies } from './models/tally.ts';
@@ -171,6 +171,28 @@ export class World {
       throw new Violation(
         'D8 no trouble',
         `${tenantId}: a run ${outcome} and lost ${counts.lost} without any fault`,
+      );
+    }
+  }
+
+  /**
+   * After a report the registry has of each queue what the report's run has counted, or what it had before, such as a later
+   * count of another run (S2).
+   */
+  checkReportedCounts(
+    { tenantId, reportId }: TenantReport,
+    before: ReturnType<RegistryModel['counts']>,
+  ): void {
+    const { queues } = this.tenant(tenantId);
+    const now = this.registry.counts(tenantId);
+    for (const name of queueNames) {
+      const counted = reportId === undefined ? undefined : queues[name].countedBy(reportId);
+      const has = (counts: Counted | null) =>
+        counts?.ready === now[name]?.ready && counts?.dead === now[name]?.dead;
+      if (has(before[name]) || (counted !== undefined && has(counted))) continue;
+      throw new Violation(
+        'S2 counts',
+        `${queues[name].label}: the registry has ${now[name]?.ready} ready and ${now[name]?.dead} dead after a report; its run has counted ${counted?.ready} and ${counted?.dead}`,
       );
     }
   }

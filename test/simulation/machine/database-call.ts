@@ -8,13 +8,20 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 const context = new AsyncLocalStorage<DatabaseCall>();
 let uses = 0;
 
+/** Called in the instant itself, before any other call can use the database. */
+export interface TransactionEvents {
+  /** A write transaction of the call has the database's lock. */
+  readonly onBegin?: () => void;
+  /** A transaction of the call is committed. */
+  readonly onCommit?: () => void;
+}
+
 export class DatabaseCall {
-  readonly #onCommit: (() => void) | undefined;
+  readonly #events: TransactionEvents;
   #lastUse = 0;
 
-  /** @param onCommit called as soon as a transaction of the call is committed, before any other call can use the database */
-  constructor(onCommit: (() => void) | undefined) {
-    this.#onCommit = onCommit;
+  constructor(events: TransactionEvents) {
+    this.#events = events;
   }
 
   /** The call that the running code belongs to. */
@@ -35,6 +42,7 @@ export class DatabaseCall {
   /** A statement has ended. */
   used(sql: string): void {
     this.#lastUse = ++uses;
-    if (sql === 'COMMIT') this.#onCommit?.();
+    if (sql === 'BEGIN IMMEDIATE') this.#events.onBegin?.();
+    if (sql === 'COMMIT') this.#events.onCommit?.();
   }
 }

@@ -33,6 +33,12 @@ interface Snapshot {
 /** A lease's owner ends with so many characters of the run's id, with which its report begins. */
 const runLength = 8;
 
+/** How many messages of a queue a run has counted. */
+export interface Counted {
+  readonly ready: number;
+  readonly dead: number;
+}
+
 export class QueueModel {
   readonly options: QueueModelOptions;
   readonly messages = new Map<string, MessageModel>();
@@ -42,6 +48,7 @@ export class QueueModel {
   readonly #acquisitions = new Acquisitions();
   readonly #attempts = new Attempts();
   readonly #groups: OrderingGroups;
+  readonly #counted = new Map<string, Counted>();
   /** By run: what it has left. */
   readonly #left = new Map<string, { readonly dueAt: number; readonly troubles: number }>();
 
@@ -116,7 +123,7 @@ export class QueueModel {
     this.#tally(process, request).recovered(result.recovered);
     if (result.status === 'idle') {
       this.#idle(request, committed);
-      this.#checkCounts(result.stored);
+      this.#checkCounts(request, result.stored);
       this.#leaves(process, request);
       return;
     }
@@ -194,7 +201,7 @@ export class QueueModel {
     if (result.lease === 'released') {
       this.#checkRelease(lease);
       this.lease.released();
-      this.#checkCounts(result.stored);
+      this.#checkCounts(lease, result.stored);
       this.#leaves(process, lease);
     } else this.lease.renewed(result.expiresInMs);
     if (then.do === 'claim') {
@@ -203,15 +210,21 @@ export class QueueModel {
   }
 
   /** What a run says is stored, and its report keeps, is what is stored (S2). */
-  #checkCounts(counts: StoredCounts | undefined): void {
+  #checkCounts({ owner }: Pick<LeaseRef, 'owner'>, counts: StoredCounts | undefined): void {
     if (counts === undefined) return;
     const ready = this.countIn('ready');
     const dead = this.countIn('dead');
+    this.#counted.set(owner.slice(-runLength), { ready, dead });
     if (counts.atLeast.length === 0 && counts.ready === ready && counts.dead === dead) return;
     this.#broken(
       'S2 counts',
       `a run counted ${counts.ready} ready and ${counts.dead} dead messages; there are ${ready} and ${dead}`,
     );
+  }
+
+  /** What the run has counted at its end; undefined if it has not come there. */
+  countedBy(runId: string): Counted | undefined {
+    return this.#counted.get(runId.slice(0, runLength));
   }
 
   /** A run has ended: its report must make the tenant due when the next message is (F5, Q11). */

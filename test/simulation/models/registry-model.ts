@@ -9,9 +9,11 @@ import type {
   Woken,
 } from '../../../src/engine/registry.ts';
 import type { Reported, TenantReport } from '../../../src/engine/tenant-report.ts';
+import type { QueueName } from '../../../src/engine/work-queue.ts';
 import type { Settings } from '../../../src/settings.ts';
 import type { Databases } from '../machine/databases.ts';
 import { Violation } from '../violation.ts';
+import type { Counted } from './queue-model.ts';
 
 export interface RegistryModelOptions {
   readonly databases: Databases;
@@ -143,6 +145,15 @@ export class RegistryModel {
     const left = this.#due();
     for (const [id] of this.#waiting) if (!left.some((row) => row.Id === id)) this.#waiting.delete(id);
     for (const { Id } of left) this.#passedOver(Id, left.length + won.length);
+  }
+
+  /** The counts of a tenant's queues; null for a queue that was not counted. */
+  counts(tenantId: string): Record<QueueName, Counted | null> {
+    const { databases, file } = this.#options;
+    const sql = 'SELECT OutboxState AS outbox, InboxState AS inbox FROM Tenants WHERE Id = ?';
+    const [row] = databases.rows<Record<QueueName, string | null>>(file, sql, tenantId);
+    const counted = (state: string | null | undefined) => state && (JSON.parse(state) as Counted);
+    return { outbox: counted(row?.outbox) || null, inbox: counted(row?.inbox) || null };
   }
 
   /** The tenant's row, if it has counted this report before; otherwise undefined. */

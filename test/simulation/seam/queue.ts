@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { BeginResult, SettleRequest, SettleResult, WorkQueue } from '../../../src/engine/work-queue.ts';
 import type { LeaseRow } from '../models/queue-options.ts';
 import type { Watched } from './engine.ts';
@@ -95,19 +94,15 @@ export function watchedQueue(
     async transact(request, work) {
       let generation: number | undefined;
       let driver: object | undefined;
-      return caller.call({
+      const value = await caller.call({
         ...named('transact'),
         isReliable: true,
         isOvertaken: () => model.isTakenFrom(request.lease, request.messageId),
         perform: () =>
-          real.transact(request, async (transaction) => {
+          real.transact(request, (transaction) => {
             driver = transaction as object;
             generation = tenant.generation;
-            const value = await work(transaction);
-            // The handler's work is done, and what is left belongs to the commit, which may fail meanwhile.
-            if (!process.isDead && world.strikes('commit is slow'))
-              await pause(world.faults.random.pick(slowCommitMs));
-            return value;
+            return work(transaction);
           }),
         observe() {
           // The transaction began in a file that was replaced meanwhile: what it wrote is not in the restored database.
@@ -120,6 +115,10 @@ export function watchedQueue(
           return `message ${request.sequence}`;
         },
       });
+      // It is no trouble: a run waits for the commits that are under way, however it ends.
+      if (!process.isDead && world.strikes('answer to a commit is slow'))
+        await process.hears(world.faults.random.pick(slowCommitMs));
+      return value;
     },
     statistics: () => real.statistics(),
     get: (messageId) => real.get(messageId),
