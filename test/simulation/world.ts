@@ -110,9 +110,10 @@ export class World {
       databases: this.databases,
       file: this.registryFile,
       settings: this.settings,
-      isIdle: (tenantId) => {
-        const { hasWork, troubles } = this.tenant(tenantId);
-        return !hasWork && troubles === 0;
+      isIdle: ({ tenantId, reportId = '' }) => {
+        const { hasWork, troubles, queues } = this.tenant(tenantId);
+        const knowsDue = Object.values(queues).some((queue) => queue.hasLeftDelayed(reportId));
+        return !hasWork && troubles === 0 && !knowsDue;
       },
     });
     this.reachable.add('registry');

@@ -247,6 +247,14 @@ export class QueueModel {
     return left?.troubles === this.#troubles(process) ? left.dueAt : Number.POSITIVE_INFINITY;
   }
 
+  /** Whether the run has left a message that was to come then; meanwhile another run may have handled it. */
+  hasLeftDelayed(runId: string): boolean {
+    return (
+      (this.#left.get(runId.slice(0, runLength))?.dueAt ?? Number.POSITIVE_INFINITY) <
+      Number.POSITIVE_INFINITY
+    );
+  }
+
   /** A run that releases its lease has an outcome for each message that it has: none waits for the next run to recover it (D5). */
   #checkRelease({ acquisitionId, fence }: LeaseRef): void {
     for (const { claim, isUnknown, sequence } of this.messages.values()) {

@@ -19,8 +19,8 @@ export interface RegistryModelOptions {
   readonly databases: Databases;
   readonly file: string;
   readonly settings: Settings;
-  /** Whether the tenant has no message that is to come, and nothing has gone wrong with it. */
-  readonly isIdle: (tenantId: string) => boolean;
+  /** Whether the tenant has no message that is to come, had none at the end of the report's run, and nothing has gone wrong with it. */
+  readonly isIdle: (report: TenantReport) => boolean;
 }
 
 interface TenantRow {
@@ -238,7 +238,8 @@ export class RegistryModel {
   }
 
   /** A tenant with nothing to do is not looked at again before its idle interval is over (F5, F6). */
-  #checkIdle({ tenantId, outcome, backlog, schedule }: TenantReport): void {
+  #checkIdle(report: TenantReport): void {
+    const { tenantId, outcome, backlog, schedule } = report;
     if (outcome !== 'idle' || backlog) return;
     const { idleFloorMs, idleCeilingMs } = this.#options.settings.schedule;
     const ceiling = Math.min(
@@ -248,7 +249,7 @@ export class RegistryModel {
     if (schedule.idleStreak < 1)
       this.#broken('F5 schedule', `an idle run of ${tenantId} does not count as idle`);
     const interval = Math.min(ceiling, idleFloorMs * 2 ** schedule.idleStreak);
-    if (schedule.mode === 'at-most' || !this.#options.isIdle(tenantId)) return;
+    if (schedule.mode === 'at-most' || !this.#options.isIdle(report)) return;
     if ((schedule.nextDueInMs ?? 0) < interval) {
       this.#broken(
         'F6 idle',
