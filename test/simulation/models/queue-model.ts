@@ -249,10 +249,8 @@ export class QueueModel {
 
   /** Whether the run has left a message that was to come then; meanwhile another run may have handled it. */
   hasLeftDelayed(runId: string): boolean {
-    return (
-      (this.#left.get(runId.slice(0, runLength))?.dueAt ?? Number.POSITIVE_INFINITY) <
-      Number.POSITIVE_INFINITY
-    );
+    const left = this.#left.get(runId.slice(0, runLength));
+    return left !== undefined && left.dueAt < Number.POSITIVE_INFINITY;
   }
 
   /** A run that releases its lease has an outcome for each message that it has: none waits for the next run to recover it (D5). */
