@@ -44,6 +44,8 @@ export class MessagesInFlight {
    */
   readonly #running: Attempt[] = [];
   readonly #outcomes: EndedMessage[] = [];
+  /** Running attempts whose messages the run has claimed again. */
+  readonly #claimedAgain = new Set<Attempt>();
 
   constructor(options: InFlightOptions) {
     this.#options = options;
@@ -81,12 +83,19 @@ export class MessagesInFlight {
 
   /**
    * Takes claimed messages over. If the database was restored while the run went on, the run may claim a message that
-   * it has in flight already: the message is not started again, and the outcome of its attempt settles it.
+   * it has in flight already: the message is not started again, and the outcome of its attempt settles it. If the attempt's own
+   * transaction has settled it, nobody knows whether before the restore, which has undone that, or after the claim: the message is
+   * released, which changes nothing if it is Done.
    */
   accept(messages: readonly ClaimedMessage[]): void {
     const known = this.#unsettledAmong(messages);
     for (const message of messages) {
-      if (known?.has(identityOf(message))) continue;
+      const identity = identityOf(message);
+      if (known?.has(identity)) {
+        const attempt = this.#running.find((each) => identityOf(each.message) === identity);
+        if (attempt !== undefined) this.#claimedAgain.add(attempt);
+        continue;
+      }
       const assignment = this.#assign(message);
       if (this.#waiting.add(assignment)) this.#options.rooms.claimed(this.#handlerOf(assignment));
     }
@@ -122,6 +131,7 @@ export class MessagesInFlight {
     if (last !== attempt) this.#running[this.#running.indexOf(attempt)] = last;
     this.#options.tally.times.ended(attempt.handler.topic, attempt.endedAt! - attempt.startedAt);
     this.#finish(attempt, outcome, attempt.settled);
+    if (this.#claimedAgain.delete(attempt) && attempt.settled) this.#release([attempt.message]);
     if (outcome.kind === 'retry' || outcome.kind === 'dead')
       this.#options.failures.attemptFailed(attempt, outcome);
   }

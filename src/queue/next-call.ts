@@ -50,8 +50,9 @@ export function nextCall(state: RunState, limits: RunLimits): NextCall {
   if (phase === 'claiming' && lease === 'held') {
     if (waiting + running === 0) return 'claim-solo';
     if (mayClaimMore(state, limits)) return 'claim';
-  } else if (running === 0 || phase === 'leaving') {
-    // Send the outcomes even when another run has the lease, because the answer says which of them are lost.
+  } else if (running === 0) {
+    // Send the outcomes even when another run has the lease, because the answer says which of them are lost. A run that leaves
+    // has interrupted all attempts but those whose commit is under way: they end with it, and their messages have no outcome yet.
     return 'release-lease';
   }
   return state.renewalDue ? 'renew-lease' : 'wait';

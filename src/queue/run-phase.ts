@@ -6,7 +6,7 @@
  *
  * draining: the run claims and starts no more messages and releases the unstarted ones; running handlers may finish.
  * stopping: the signals of running handlers have fired, and a short grace begins.
- * leaving: the run ends without waiting for handlers that ignored their signal.
+ * leaving: the run ends without waiting for handlers that ignored their signal; it only waits for commits that are under way.
  */
 import { timerDelayMs } from '../timer-delay.ts';
 import type { StopReason } from './report.ts';

@@ -16,12 +16,12 @@ export class Wakes {
    */
   async stored(transaction: unknown, messageId: string): Promise<void> {
     if (transaction === undefined || transaction === null) return this.#access.wake();
-    const { committed } = await this.#access
+    const { committed }: { committed: Promise<boolean> } = await this.#access
       // The promise is wrapped in an object, so that `use` does not await the commit and keep the database open until
       // then.
       .use(async (queue) => ({ committed: queue.committed(transaction, messageId) }))
-      // The messages are stored, so a failure here must not fail the call.
-      .catch(() => ({ committed: Promise.resolve(true) }));
+      // The messages are stored, so a failure here must not fail the call. The commit is still to come, and cannot be noticed.
+      .catch((error) => ({ committed: Promise.reject(error) }));
     if (this.#awaited.has(committed)) return;
     this.#awaited.add(committed);
     this.#access.wakeAfter(committed);

@@ -82,6 +82,8 @@ function checkEffects(world: World, { id, file, queues }: TenantModel): void {
 interface StateRow {
   readonly Id: string;
   readonly Status: string;
+  /** 1: the registry has forgotten the counts, because the tenant got another database then. */
+  readonly IsForgotten: number;
   readonly Ready: number | null;
   readonly Dead: number | null;
   readonly CountedUtc: number | null;
@@ -107,9 +109,15 @@ export function checkRegistryCounts(world: World, fleet: FleetSummary): void {
   const sums = { ready: 0, dead: 0 };
   for (const name of queueNames) {
     const state = `${tableOf[name]}State`;
-    const sql = `SELECT Id, Status, ${state} ->> '$.ready' AS Ready, ${state} ->> '$.dead' AS Dead, ${state}Utc AS CountedUtc FROM Tenants`;
-    for (const { Id, Status, Ready, Dead, CountedUtc } of databases.rows<StateRow>(registryFile, sql)) {
+    const sql = `SELECT Id, Status, ${state} IS NULL AS IsForgotten, ${state} ->> '$.ready' AS Ready, ${state} ->> '$.dead' AS Dead, ${state}Utc AS CountedUtc FROM Tenants`;
+    for (const row of databases.rows<StateRow>(registryFile, sql)) {
+      const { Id, Status, IsForgotten, Ready, Dead, CountedUtc } = row;
       if (Status === 'retired' || CountedUtc === null) continue;
+      if (IsForgotten === 1) {
+        const { queues, hasMoved } = world.tenant(Id);
+        if (!hasMoved) broken('S2 counts', queues[name], 'the registry has forgotten what a run has counted');
+        continue;
+      }
       sums.ready += Ready!;
       sums.dead += Dead!;
       const queue = world.tenant(Id).queues[name];

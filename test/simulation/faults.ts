@@ -60,6 +60,7 @@ export const usualFaults = {
   'queue delivers late': 0.1,
   'queue delivers twice': 0.1,
   'directory glitches': 0.2,
+  'answer to a commit is slow': 0.1,
 } as const;
 
 export type Fault = keyof typeof usualFaults;

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import type { Reported, TenantReport } from '../../src/engine/tenant-report.ts';
-import type { QueueName } from '../../src/engine/work-queue.ts';
+import { type QueueName, queueNames } from '../../src/engine/work-queue.ts';
 import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
 import type { Settings } from '../../src/settings.ts';
 import { checkLeasesIn, checkRegistryCounts, checkTenant } from './end-checks.ts';
@@ -16,7 +16,7 @@ import { SimulatedProcess } from './machine/process.ts';
 import { type Random, randomFor } from './machine/randomness.ts';
 import type { Time } from './machine/time.ts';
 import type { LeaseModelOptions } from './models/lease-model.ts';
-import { QueueModel } from './models/queue-model.ts';
+import { type Counted, QueueModel } from './models/queue-model.ts';
 import type { QueueModelOptions } from './models/queue-options.ts';
 import { RegistryModel, type RegistryModelOptions } from './models/registry-model.ts';
 import { Tallies } from './models/tally.ts';
@@ -110,9 +110,10 @@ export class World {
       databases: this.databases,
       file: this.registryFile,
       settings: this.settings,
-      isIdle: (tenantId) => {
-        const { hasWork, troubles } = this.tenant(tenantId);
-        return !hasWork && troubles === 0;
+      isIdle: ({ tenantId, reportId = '' }) => {
+        const { hasWork, troubles, queues } = this.tenant(tenantId);
+        const knowsDue = Object.values(queues).some((queue) => queue.hasLeftDelayed(reportId));
+        return !hasWork && troubles === 0 && !knowsDue;
       },
     });
     this.reachable.add('registry');
@@ -176,12 +177,35 @@ export class World {
   }
 
   /**
+   * After a report the registry has of each queue what the report's run has counted, or what it had before, such as a later
+   * count of another run (S2).
+   */
+  checkReportedCounts(
+    { tenantId, reportId }: TenantReport,
+    before: ReturnType<RegistryModel['counts']>,
+  ): void {
+    const { queues } = this.tenant(tenantId);
+    const now = this.registry.counts(tenantId);
+    for (const name of queueNames) {
+      const counted = reportId === undefined ? undefined : queues[name].countedBy(reportId);
+      const has = (counts: Counted | null) =>
+        counts?.ready === now[name]?.ready && counts?.dead === now[name]?.dead;
+      if (has(before[name]) || (counted !== undefined && has(counted))) continue;
+      throw new Violation(
+        'S2 counts',
+        `${queues[name].label}: the registry has ${now[name]?.ready} ready and ${now[name]?.dead} dead after a report; its run has counted ${counted?.ready} and ${counted?.dead}`,
+      );
+    }
+  }
+
+  /**
    * A tenant whose run has ended well is due again when the next message that the run has left is due (F5, Q11). The registry
    * tells when that is: it may know better than the report, if another run has reported since. A tenant that it chose runs once more.
    */
-  #checkDue(process: SimulatedProcess, { tenantId, outcome, schedule }: TenantReport): void {
+  #checkDue(process: SimulatedProcess, { tenantId, reportId, outcome, schedule }: TenantReport): void {
+    if (reportId === undefined) return;
     const { outbox, inbox } = this.tenant(tenantId).queues;
-    const dueAt = Math.min(outbox.leftDueAt(process), inbox.leftDueAt(process));
+    const dueAt = Math.min(outbox.leftDueAt(process, reportId), inbox.leftDueAt(process, reportId));
     if (outcome !== 'dispatched' && outcome !== 'idle') return;
     const registeredMs = this.registry.dueInMs(tenantId);
     if (registeredMs === undefined || schedule.mode === 'at-most') return;

@@ -1,7 +1,7 @@
 /** Q8: a run that goes on while its database is restored. */
 import { MessageStatus } from '../../../src/engine/message.ts';
 import { deferred } from '../../support/deferred.ts';
-import { message, orders, run } from '../../support/queue-run.ts';
+import { message, orders, run, withFaults } from '../../support/queue-run.ts';
 import { backUpFile } from '../../support/sqlite-backup.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { until } from '../../support/until.ts';
@@ -40,6 +40,40 @@ describe('a restore during a run', () => {
     const { counts } = await running;
     expect(started).toEqual(['first', 'late']);
     expect(counts).toMatchObject({ done: 2, lost: 0, retried: 0 });
+    expect(await queue.statistics()).toMatchObject({ done: 2, claimed: 0, ready: 0 });
+  });
+
+  test('Q8, T1, D5: a message whose commit the restore has undone, and which the run claims again, is handled again', async () => {
+    const queue = await place.outbox();
+    const late = message('late', { dueInMs: 100 });
+    await queue.enqueue([message('first'), late]);
+    const gate = deferred();
+    const started: string[] = [];
+    const handler = orders(async ({ payload }, { transaction }) => {
+      started.push(payload);
+      if (payload === 'first') await gate.promise;
+      else await transaction(() => {});
+    });
+    let restore: (() => Promise<void>) | undefined;
+    const restored = withFaults(queue, {
+      transact: async (real, request, work) => {
+        const result = await real(request, work);
+        await restore?.();
+        restore = undefined;
+        await until('the run has claimed it again', async () => {
+          const stored = await queue.get(late.messageId);
+          return stored?.status !== MessageStatus.Ready;
+        });
+        return result;
+      },
+    });
+    const running = run(restored, [handler]);
+    await until('the first is started', () => started.length === 1);
+    restore = backUpFile(file());
+    await until('the second is started again', () => started.length === 3);
+    gate.resolve();
+    expect((await running).counts).toMatchObject({ done: 3, released: 1, lost: 0 });
+    expect(started).toEqual(['first', 'late', 'late']);
     expect(await queue.statistics()).toMatchObject({ done: 2, claimed: 0, ready: 0 });
   });
 

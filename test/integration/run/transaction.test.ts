@@ -34,6 +34,12 @@ async function outboxWithLedger() {
   return { queue, entries };
 }
 
+/** Call it when the signal of a run without a grace has just fired: that run's timer was set before this one. */
+async function graceIsOver() {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
 const enter = ({ driver }: Tx, entry: string) => driver.prepare('INSERT INTO Ledger VALUES (?)').run(entry);
 
 describe('context.transaction', () => {
@@ -290,6 +296,49 @@ describe('context.transaction', () => {
     expect(report.counts).toMatchObject({ done: 1, lost: 0 });
     expect(entries()).toEqual(['once']);
     expect(calls).toBeLessThanOrEqual(3);
+  });
+
+  test('T1, D5, D7: a run whose grace is over keeps its lease until a commit in progress has ended, and counts its message', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    await queue.enqueue(messages(1));
+    const stop = new AbortController();
+    const slow = withFaults(queue, {
+      transact: async (real, request, work) => {
+        const result = await real(request, work);
+        stop.abort(new Error('shutdown'));
+        await graceIsOver();
+        expect(await (await place.tenant()).leases.list()).toMatchObject([{ held: true }]);
+        return result;
+      },
+    });
+    const handler = orders((_, { transaction }) => transaction((tx: Tx) => enter(tx, 'once')));
+    const report = await run(slow, [handler], { signal: stop.signal, dispatch: { graceMs: 0 } });
+    expect(report).toMatchObject({ stop: 'signal', counts: { done: 1, lost: 0 } });
+    expect(entries()).toEqual(['once']);
+    expect(await (await place.tenant()).leases.list()).toMatchObject([{ held: false }]);
+  });
+
+  test('T1, D5, Q5: a commit that fails when the grace is over: the message gets its attempt back', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    const [sent] = messages(1);
+    await queue.enqueue([sent!]);
+    const stop = new AbortController();
+    const failing = withFaults(queue, {
+      transact: (real, request, work) =>
+        real(request, async (transaction) => {
+          await work(transaction);
+          stop.abort(new Error('shutdown'));
+          await graceIsOver();
+          throw new Error('not committed');
+        }),
+    });
+    const handler = orders((_, { transaction }) => transaction((tx: Tx) => enter(tx, 'never')));
+    const report = await run(failing, [handler], { signal: stop.signal, dispatch: { graceMs: 0 } });
+    expect(report).toMatchObject({ stop: 'signal', counts: { released: 1, done: 0, lost: 0 } });
+    expect(entries()).toEqual([]);
+    expect(await queue.get(sent!.messageId)).toMatchObject({ status: MessageStatus.Ready, attempts: 0 });
+    // Nothing is left to recover.
+    expect((await run(queue, [orders(() => {})])).counts).toMatchObject({ done: 1, recovered: 0 });
   });
 
   test('T1: a handler that ends the transaction itself gets an error and is retried', async () => {

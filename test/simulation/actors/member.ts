@@ -55,9 +55,14 @@ export function startMember(
 
 /** Writes warnings and errors to the log of the history, without fields that depend on the machine. */
 function journalLogger(world: World, process: SimulatedProcess): Logger {
-  const note = (message: string) => {
+  const note = (message: string, fields: Record<string, unknown> = {}) => {
+    told(message, fields);
     if (!process.isDead) world.journal.note(process.name, `log: ${message}`);
   };
-  const logger: Logger = { debug() {}, info() {}, warn: note, error: note, child: () => logger };
+  // It says so each time, and then wakes the tenant though nothing may be committed yet.
+  const told = (message: string, { tenantId }: Record<string, unknown> = {}) => {
+    if (message.includes('cannot notice the commits')) world.wakes.stores(process, tenantId as string);
+  };
+  const logger: Logger = { debug: told, info() {}, warn: note, error: note, child: () => logger };
   return logger;
 }

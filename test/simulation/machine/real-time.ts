@@ -19,6 +19,9 @@ export class RealTime implements Time {
     return Date.now();
   }
 
+  /** The models of a server do not compare single calls. */
+  async turn(): Promise<void> {}
+
   async runUntil(end: number, isOver: () => boolean = () => false): Promise<void> {
     while (this.now < end && !isOver()) await new Promise((resolve) => setTimeout(resolve, lookMs));
   }

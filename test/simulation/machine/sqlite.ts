@@ -5,6 +5,7 @@
 import type * as Sqlite from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { ConnectionPool, type RealConnection, type SqlFunction } from './connection-pool.ts';
+import { DatabaseCall } from './database-call.ts';
 import { type Owned, SimulatedProcess } from './process.ts';
 
 /** Where the simulated connections of a history find the real ones. */
@@ -52,6 +53,7 @@ export class DatabaseSync implements Owned {
       if (transactionControl.test(sql)) connection.statement(sql).run();
       else connection.database.exec(sql);
     });
+    DatabaseCall.current?.used(sql);
   }
 
   prepare(sql: string): StatementSync {
@@ -137,19 +139,25 @@ export class StatementSync {
   }
 
   run(...values: Values): Sqlite.StatementResultingChanges {
-    return this.#database.use((connection) => this.#of(connection).run(...values));
+    return this.#use((statement) => statement.run(...values));
   }
 
   get(...values: Values): unknown {
-    return this.#database.use((connection) => this.#of(connection).get(...values));
+    return this.#use((statement) => statement.get(...values));
   }
 
   all(...values: Values): unknown[] {
-    return this.#database.use((connection) => this.#of(connection).all(...values));
+    return this.#use((statement) => statement.all(...values));
   }
 
   iterate(...values: Values): Iterator<unknown> {
     return this.#database.iterate((connection) => this.#of(connection).iterate(...values));
+  }
+
+  #use<T>(work: (statement: Sqlite.StatementSync) => T): T {
+    const result = this.#database.use((connection) => work(this.#of(connection)));
+    DatabaseCall.current?.used(this.#sql);
+    return result;
   }
 
   #of(connection: RealConnection): Sqlite.StatementSync {

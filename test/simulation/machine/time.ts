@@ -35,6 +35,8 @@ export interface Time {
   readonly utc: number;
   /** How many timers have fired. */
   readonly events: number;
+  /** Resolves in this instant, once no other code is left to run; several in the order of these numbers. */
+  turn(order: number): Promise<void>;
   /** Lets time pass until then, since the beginning of the history, or until `isOver` says so. */
   runUntil(end: number, isOver?: () => boolean): Promise<void>;
   close(): void;
@@ -43,6 +45,7 @@ export interface Time {
 export class VirtualTime implements Time {
   readonly #clock: FakeTimers.Clock;
   readonly #restore: () => void;
+  #turns: { readonly order: number; readonly take: () => void }[] = [];
   events = 0;
 
   /** Replaces the timers and clocks of this Node process until `close`. */
@@ -71,6 +74,12 @@ export class VirtualTime implements Time {
     return this.#clock.now;
   }
 
+  turn(order: number): Promise<void> {
+    return new Promise((take) => {
+      this.#turns.push({ order, take });
+    });
+  }
+
   async runUntil(end: number, isOver: () => boolean = () => false): Promise<void> {
     let isReached = false;
     SimulatedProcess.outside(() => {
@@ -79,12 +88,23 @@ export class VirtualTime implements Time {
       }, end - this.now);
     });
     while (!isReached && !isOver()) {
-      await settled();
+      await this.#settled();
       if (isOver()) return;
       this.events++;
       this.#clock.next();
     }
-    await settled();
+    await this.#settled();
+  }
+
+  /** Resolves when no code is left to run: every promise that can be settled has been. */
+  async #settled(): Promise<void> {
+    for (;;) {
+      await new Promise((resolve) => realImmediate(resolve));
+      const turns = this.#turns;
+      if (turns.length === 0) return;
+      this.#turns = [];
+      for (const { take } of turns.sort((a, b) => a.order - b.order)) take();
+    }
   }
 
   close(): void {
@@ -97,11 +117,6 @@ export class VirtualTime implements Time {
 /** Milliseconds by the machine's real clock, for measurements of the simulator itself. */
 export function realTime(): number {
   return realMilliseconds();
-}
-
-/** Resolves when no code is left to run: every promise that can be settled has been. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => realImmediate(resolve));
 }
 
 /** Makes timers belong to the process that sets them. Returns a function that undoes it. */

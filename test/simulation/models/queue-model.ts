@@ -22,12 +22,21 @@ import { LeaseModel } from './lease-model.ts';
 import { deadOf, firstOf, type InsertedMessage, type MessageModel, storedMessage } from './messages.ts';
 import { OrderingGroups } from './ordering-groups.ts';
 import { applyOutcome, endMessage } from './outcomes.ts';
-import { brokenIn, delayFromNow, type QueueModelOptions, waitedMs } from './queue-options.ts';
+import { brokenIn, delayFromNow, type LeaseRow, type QueueModelOptions, waitedMs } from './queue-options.ts';
 import type { Tally } from './tally.ts';
 
 interface Snapshot {
   readonly messages: readonly MessageModel[];
   readonly lease: LeaseModel;
+}
+
+/** A lease's owner ends with so many characters of the run's id, with which its report begins. */
+const runLength = 8;
+
+/** How many messages of a queue a run has counted. */
+export interface Counted {
+  readonly ready: number;
+  readonly dead: number;
 }
 
 export class QueueModel {
@@ -39,10 +48,9 @@ export class QueueModel {
   readonly #acquisitions = new Acquisitions();
   readonly #attempts = new Attempts();
   readonly #groups: OrderingGroups;
-  /** By process: what its last run has left. */
-  readonly #left = new Map<SimulatedProcess, { readonly dueAt: number; readonly troubles: number }>();
-  /** Acquisitions and messages whose handlers have a transaction under way. */
-  readonly #transacting = new Set<string>();
+  readonly #counted = new Map<string, Counted>();
+  /** By run: what it has left. */
+  readonly #left = new Map<string, { readonly dueAt: number; readonly troubles: number }>();
 
   constructor(options: QueueModelOptions) {
     this.options = options;
@@ -100,7 +108,13 @@ export class QueueModel {
     return { message, notBefore: delayFromNow(this.options, message.dueInMs ?? 0) };
   }
 
-  begun(process: SimulatedProcess, request: BeginRequest, result: BeginResult): void {
+  /** @param committed the lease as the call has left it; undefined if the call has only read */
+  begun(
+    process: SimulatedProcess,
+    request: BeginRequest,
+    result: BeginResult,
+    committed: LeaseRow | undefined,
+  ): void {
     if (result.status === 'leased-elsewhere') {
       this.lease.refused(request.owner);
       return;
@@ -108,9 +122,9 @@ export class QueueModel {
     this.#recover(result.recovered);
     this.#tally(process, request).recovered(result.recovered);
     if (result.status === 'idle') {
-      this.#idle(request);
-      this.#checkCounts(result.stored);
-      this.#leaves(process);
+      this.#idle(request, committed);
+      this.#checkCounts(request, result.stored);
+      this.#leaves(process, request);
       return;
     }
     this.lease.acquired(result.lease, result.expiresInMs);
@@ -145,9 +159,10 @@ export class QueueModel {
   }
 
   /** An idle answer may come from a read; or the call has taken the lease and released it. */
-  #idle({ owner }: BeginRequest): void {
-    const { fence, acquisitionId } = this.options.leaseRow();
-    if (acquisitionId === null || acquisitionId === this.lease.acquisitionId) return;
+  #idle({ owner }: BeginRequest, committed: LeaseRow | undefined): void {
+    if (committed === undefined) return;
+    const { fence, acquisitionId } = committed;
+    if (acquisitionId === null) this.#broken('L1 row', 'a run has begun, but its lease has no row');
     this.lease.acquired({ owner, fence, acquisitionId }, 0);
     this.lease.released();
   }
@@ -186,8 +201,8 @@ export class QueueModel {
     if (result.lease === 'released') {
       this.#checkRelease(lease);
       this.lease.released();
-      this.#checkCounts(result.stored);
-      this.#leaves(process);
+      this.#checkCounts(lease, result.stored);
+      this.#leaves(process, lease);
     } else this.lease.renewed(result.expiresInMs);
     if (then.do === 'claim') {
       this.#claimed(result.messages, lease.acquisitionId, then.limit, then.solo ? (then.together ?? 1) : 0);
@@ -195,10 +210,11 @@ export class QueueModel {
   }
 
   /** What a run says is stored, and its report keeps, is what is stored (S2). */
-  #checkCounts(counts: StoredCounts | undefined): void {
+  #checkCounts({ owner }: Pick<LeaseRef, 'owner'>, counts: StoredCounts | undefined): void {
     if (counts === undefined) return;
     const ready = this.countIn('ready');
     const dead = this.countIn('dead');
+    this.#counted.set(owner.slice(-runLength), { ready, dead });
     if (counts.atLeast.length === 0 && counts.ready === ready && counts.dead === dead) return;
     this.#broken(
       'S2 counts',
@@ -206,8 +222,13 @@ export class QueueModel {
     );
   }
 
+  /** What the run has counted at its end; undefined if it has not come there. */
+  countedBy(runId: string): Counted | undefined {
+    return this.#counted.get(runId.slice(0, runLength));
+  }
+
   /** A run has ended: its report must make the tenant due when the next message is (F5, Q11). */
-  #leaves(process: SimulatedProcess): void {
+  #leaves(process: SimulatedProcess, { owner }: Pick<LeaseRef, 'owner'>): void {
     // After a step of the clock nobody can say how much of a delay is left.
     if (this.options.clock().steps > 0) return;
     const due = [...this.messages.values()].flatMap((message) => {
@@ -215,30 +236,29 @@ export class QueueModel {
       if (state !== 'ready' || notBefore === null || !this.#groups.isHead(message)) return [];
       return [this.options.now() + Math.max(0, notBefore.ms - waitedMs(this.options, notBefore))];
     });
-    this.#left.set(process, { dueAt: Math.min(...due), troubles: this.#troubles(process) });
+    this.#left.set(owner.slice(-runLength), { dueAt: Math.min(...due), troubles: this.#troubles(process) });
   }
 
-  /** When the next message is due that the process's last run has left, if nothing went wrong since. Milliseconds of the history. */
-  leftDueAt(process: SimulatedProcess): number {
-    const left = this.#left.get(process);
-    this.#left.delete(process);
+  /** When the next message is due that the process's run has left, if nothing went wrong since. Milliseconds of the history. */
+  leftDueAt(process: SimulatedProcess, runId: string): number {
+    const run = runId.slice(0, runLength);
+    const left = this.#left.get(run);
+    this.#left.delete(run);
     return left?.troubles === this.#troubles(process) ? left.dueAt : Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether the run has left a message that was to come then; meanwhile another run may have handled it. */
+  hasLeftDelayed(runId: string): boolean {
+    const left = this.#left.get(runId.slice(0, runLength));
+    return left !== undefined && left.dueAt < Number.POSITIVE_INFINITY;
   }
 
   /** A run that releases its lease has an outcome for each message that it has: none waits for the next run to recover it (D5). */
   #checkRelease({ acquisitionId, fence }: LeaseRef): void {
-    for (const { claim, isUnknown, sequence, messageId } of this.messages.values()) {
-      if (claim !== acquisitionId || isUnknown || this.#transacting.has(`${acquisitionId} ${messageId}`))
-        continue;
+    for (const { claim, isUnknown, sequence } of this.messages.values()) {
+      if (claim !== acquisitionId || isUnknown) continue;
       this.#broken('D5 release', `fence ${fence} released its lease and kept message ${sequence}`);
     }
-  }
-
-  /** A handler's transaction begins. Returns what to call at its end. */
-  transacting({ acquisitionId }: LeaseRef, messageId: string): () => void {
-    const key = `${acquisitionId} ${messageId}`;
-    this.#transacting.add(key);
-    return () => this.#transacting.delete(key);
   }
 
   /** A handler's transaction has settled the message. */

@@ -4,6 +4,11 @@ import type { LeaseModelOptions } from './lease-model.ts';
 import type { Delay } from './messages.ts';
 import type { Tallies } from './tally.ts';
 
+export interface LeaseRow {
+  readonly fence: number;
+  readonly acquisitionId: string | null;
+}
+
 export interface QueueModelOptions extends LeaseModelOptions {
   readonly name: QueueName;
   readonly tenantId: string;
@@ -17,7 +22,7 @@ export interface QueueModelOptions extends LeaseModelOptions {
   readonly mayPurge: boolean;
   readonly tallies: Tallies;
   /** The lease's row, as it is committed. */
-  readonly leaseRow: () => { readonly fence: number; readonly acquisitionId: string | null };
+  readonly leaseRow: () => LeaseRow;
   /** Faults of the tenant so far; NaN, which equals nothing, while one of them lasts. */
   readonly troubles: () => number;
   /** A message that is stored with a wake starts within this time; null if the history does not allow to say. */

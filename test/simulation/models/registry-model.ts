@@ -9,16 +9,18 @@ import type {
   Woken,
 } from '../../../src/engine/registry.ts';
 import type { Reported, TenantReport } from '../../../src/engine/tenant-report.ts';
+import type { QueueName } from '../../../src/engine/work-queue.ts';
 import type { Settings } from '../../../src/settings.ts';
 import type { Databases } from '../machine/databases.ts';
 import { Violation } from '../violation.ts';
+import type { Counted } from './queue-model.ts';
 
 export interface RegistryModelOptions {
   readonly databases: Databases;
   readonly file: string;
   readonly settings: Settings;
-  /** Whether the tenant has no message that is to come, and nothing has gone wrong with it. */
-  readonly isIdle: (tenantId: string) => boolean;
+  /** Whether the tenant has no message that is to come, had none at the end of the report's run, and nothing has gone wrong with it. */
+  readonly isIdle: (report: TenantReport) => boolean;
 }
 
 interface TenantRow {
@@ -145,6 +147,15 @@ export class RegistryModel {
     for (const { Id } of left) this.#passedOver(Id, left.length + won.length);
   }
 
+  /** The counts of a tenant's queues; null for a queue that was not counted. */
+  counts(tenantId: string): Record<QueueName, Counted | null> {
+    const { databases, file } = this.#options;
+    const sql = 'SELECT OutboxState AS outbox, InboxState AS inbox FROM Tenants WHERE Id = ?';
+    const [row] = databases.rows<Record<QueueName, string | null>>(file, sql, tenantId);
+    const counted = (state: string | null | undefined) => state && (JSON.parse(state) as Counted);
+    return { outbox: counted(row?.outbox) || null, inbox: counted(row?.inbox) || null };
+  }
+
   /** The tenant's row, if it has counted this report before; otherwise undefined. */
   counted({ tenantId, reportId }: TenantReport): string | undefined {
     if (reportId === undefined) return undefined;
@@ -227,7 +238,8 @@ export class RegistryModel {
   }
 
   /** A tenant with nothing to do is not looked at again before its idle interval is over (F5, F6). */
-  #checkIdle({ tenantId, outcome, backlog, schedule }: TenantReport): void {
+  #checkIdle(report: TenantReport): void {
+    const { tenantId, outcome, backlog, schedule } = report;
     if (outcome !== 'idle' || backlog) return;
     const { idleFloorMs, idleCeilingMs } = this.#options.settings.schedule;
     const ceiling = Math.min(
@@ -237,7 +249,7 @@ export class RegistryModel {
     if (schedule.idleStreak < 1)
       this.#broken('F5 schedule', `an idle run of ${tenantId} does not count as idle`);
     const interval = Math.min(ceiling, idleFloorMs * 2 ** schedule.idleStreak);
-    if (schedule.mode === 'at-most' || !this.#options.isIdle(tenantId)) return;
+    if (schedule.mode === 'at-most' || !this.#options.isIdle(report)) return;
     if ((schedule.nextDueInMs ?? 0) < interval) {
       this.#broken(
         'F6 idle',

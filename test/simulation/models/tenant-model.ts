@@ -22,6 +22,8 @@ export class TenantModel {
   readonly #leaseOptions: LeaseModelOptions;
   /** How often the database was restored or moved: transactions that began before commit to a file that is gone. */
   generation = 0;
+  /** Whether its database was moved: the registry forgets what runs have counted in the old one. */
+  hasMoved = false;
   /** Whether somebody has changed its record in the registry: a process that learns of it opens the database anew. */
   isRedefined = false;
   /** Faults that struck this tenant. */
@@ -86,6 +88,7 @@ export class TenantModel {
   moveTo(file: string): void {
     this.generation++;
     this.troubles++;
+    this.hasMoved = true;
     this.#databases.move(this.file, file);
     this.file = file;
   }

@@ -46,6 +46,12 @@ export const coreMutations: readonly Mutation[] = [
     edits: [["    return 'release-lease';\n", "    return ended > 0 ? 'renew-lease' : 'end';\n"]],
   },
   {
+    name: 'a run releases its lease beside a commit that is under way',
+    breaks: 'D5, T1',
+    file: 'queue/next-call.ts',
+    edits: [['} else if (running === 0) {', "} else if (running === 0 || phase === 'leaving') {"]],
+  },
+  {
     name: 'a stopped run keeps its unstarted messages',
     breaks: 'D5',
     file: 'queue/run.ts',

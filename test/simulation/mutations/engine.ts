@@ -303,6 +303,12 @@ export const engineMutations: readonly Mutation[] = [
     edits: [['outbox: storedState(outbox),', 'outbox: storedState(outbox && { ...outbox, dead: 0 }),']],
   },
   {
+    name: 'a tenant that is changed loses the counts of its runs',
+    breaks: 'S2',
+    file: 'engine/sqlite/registry/tenants.ts',
+    edits: [["unlessMoved('OutboxState', 'NULL')", "'NULL'"]],
+  },
+  {
     name: 'the sums of the fleet leave the inbox out',
     breaks: 'F6',
     file: 'engine/sqlite/registry/reports.ts',

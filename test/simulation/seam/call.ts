@@ -1,19 +1,20 @@
 /** One call of a simulated process to a database, with everything that can go wrong on the way there and back. */
 import { isMultiOutboxError, MultiOutboxError } from '../../../src/errors.ts';
 import type { Fault } from '../faults.ts';
+import { DatabaseCall, type TransactionEvents } from '../machine/database-call.ts';
 import { SimulatedProcess } from '../machine/process.ts';
 import type { World } from '../world.ts';
 
 /** Milliseconds that a request or an answer travels: some calls overtake others. */
 const travelMs = [0, 0, 1, 1, 2, 5];
 
-export interface Call<T> {
+export interface Call<T> extends TransactionEvents {
   /** The database that is called: a tenant's id, or `registry`. */
   readonly target: string;
   /** For the log, such as `outbox settle`. */
   readonly name: string;
   readonly perform: () => Promise<T>;
-  /** Compares the answer with the models, in the same instant as the commit. Returns what to log. */
+  /** Compares the answer with the models, in the same instant as the commit and in the order of the commits. Returns what to log. */
   readonly observe?: (result: T) => string;
   /** The answer is on its way, but does not arrive. */
   readonly onAnswerLost?: (result: T) => void;
@@ -56,9 +57,10 @@ export class Caller {
     if (this.#brokenLines.has(target) && !this.#world.faults.isOver)
       throw this.#unreachable(call, 'has no line');
     if (this.#strikes('call fails', target)) throw this.#unreachable(call, 'failed');
+    const access = new DatabaseCall(call);
     let result: T;
     try {
-      result = await call.perform();
+      result = await access.run(call.perform);
     } catch (error) {
       // In a dead process nothing happens any more.
       await this.#process.reached();
@@ -67,6 +69,7 @@ export class Caller {
       this.#note(`${target} ${name}: ${errorLabel(error)}`);
       throw error;
     }
+    await this.#world.time.turn(access.lastUse);
     const seen = this.#world.checked(() => call.observe?.(result) ?? '');
     this.#world.answered();
     this.#note(`${target} ${name}${seen === '' ? '' : `: ${seen}`}`);

@@ -1,5 +1,9 @@
 import type { BeginResult, SettleRequest, SettleResult, WorkQueue } from '../../../src/engine/work-queue.ts';
+import type { LeaseRow } from '../models/queue-options.ts';
 import type { Watched } from './engine.ts';
+
+/** Milliseconds. */
+const slowCommitMs = [100, 900, 4_000];
 
 /** The work queue of a tenant, as a simulated process sees it. */
 export function watchedQueue(
@@ -37,15 +41,19 @@ export function watchedQueue(
     enqueueStatement: real.enqueueStatement.bind(real),
     begin(request) {
       let restore: (() => void) | undefined;
+      let committed: LeaseRow | undefined;
       return caller.call({
         ...named('begin'),
         isWork: true,
+        onCommit: () => {
+          committed = model.options.leaseRow();
+        },
         perform() {
           if (!process.isDead && world.strikes('is restored to before a run')) restore = tenant.backUp();
           return real.begin(request);
         },
         observe(result) {
-          model.begun(process, request, result);
+          model.begun(process, request, result, committed);
           if (result.status === 'claimed' && restore) restores.set(result.lease.acquisitionId, restore);
           return begunText(result);
         },
@@ -86,22 +94,16 @@ export function watchedQueue(
     async transact(request, work) {
       let generation: number | undefined;
       let driver: object | undefined;
-      const ended = model.transacting(request.lease, request.messageId);
-      return caller.call({
+      const value = await caller.call({
         ...named('transact'),
         isReliable: true,
         isOvertaken: () => model.isTakenFrom(request.lease, request.messageId),
-        async perform() {
-          try {
-            return await real.transact(request, (transaction) => {
-              driver = transaction as object;
-              generation = tenant.generation;
-              return work(transaction);
-            });
-          } finally {
-            ended();
-          }
-        },
+        perform: () =>
+          real.transact(request, (transaction) => {
+            driver = transaction as object;
+            generation = tenant.generation;
+            return work(transaction);
+          }),
         observe() {
           // The transaction began in a file that was replaced meanwhile: what it wrote is not in the restored database.
           if (tenant.generation !== generation) {
@@ -113,6 +115,10 @@ export function watchedQueue(
           return `message ${request.sequence}`;
         },
       });
+      // It is no trouble: a run waits for the commits that are under way, however it ends.
+      if (!process.isDead && world.strikes('answer to a commit is slow'))
+        await process.hears(world.faults.random.pick(slowCommitMs));
+      return value;
     },
     statistics: () => real.statistics(),
     get: (messageId) => real.get(messageId),

@@ -1,6 +1,9 @@
 import type { Registry } from '../../../src/engine/registry.ts';
+import type { RegistryModel } from '../models/registry-model.ts';
 import type { Watched } from './engine.ts';
 import { watchedLeases } from './engine.ts';
+
+type Counts = ReturnType<RegistryModel['counts']>;
 
 /** The registry, as a simulated process sees it. */
 export function watchedRegistry(watched: Watched, real: Registry): Registry {
@@ -83,6 +86,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
     report(report) {
       // The answer to an earlier try was lost.
       let counted: string | undefined;
+      let before: Counts | undefined;
       return caller.call({
         target,
         name: `report ${report.tenantId}`,
@@ -91,6 +95,9 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
           counted = model.counted(report);
           return real.report(report);
         },
+        onBegin: () => {
+          before ??= model.counts(report.tenantId);
+        },
         observe(answer) {
           if (counted !== undefined) {
             model.reportedAgain(report, counted);
@@ -98,6 +105,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
           }
           model.reported(report, answer);
           world.reported(process, report, answer);
+          if (before !== undefined) world.checkReportedCounts(report, before);
           const { woken, chosen } = answer;
           return `${report.outcome}, next due in ${report.schedule.nextDueInMs}${report.backlog ? ', backlog' : ''}${woken ? ', woken' : ''}${chosen ? ', chosen' : ''}`;
         },
