@@ -19,7 +19,7 @@ export interface Attempt {
   readonly troubles: number;
 }
 
-/** The calls for messages that are not settled yet. */
+/** All calls of handlers, by message. */
 export class Attempts {
   readonly #byMessage = new Map<string, Attempt[]>();
 
@@ -37,14 +37,14 @@ export class Attempts {
       ?.findLast((attempt) => attempt.acquisitionId === acquisitionId && !attempt.isSettled);
   }
 
-  /** The message is Ready again. */
-  settled(messageId: string): void {
-    for (const attempt of this.#byMessage.get(messageId) ?? []) attempt.isSettled = true;
-  }
-
-  /** The message is Done or Dead. */
-  ended(messageId: string): void {
-    this.#byMessage.delete(messageId);
+  /**
+   * The message has an outcome by this acquisition. The attempts of others stay as they are: a restore may give the message back
+   * to them.
+   */
+  settled(messageId: string, acquisitionId: string): void {
+    for (const attempt of this.#byMessage.get(messageId) ?? []) {
+      if (attempt.acquisitionId === acquisitionId) attempt.isSettled = true;
+    }
   }
 }
 

@@ -11,15 +11,16 @@ export function applyOutcome(
   outcome: Outcome,
 ): void {
   checkOutcome(options, attempts, message, outcome);
+  attempts.settled(message.messageId, message.claim!);
   message.claim = null;
   message.isUnknown = false;
   switch (outcome.kind) {
     case 'done':
-      endMessage(attempts, message, 'done');
+      endMessage(message, 'done');
       return;
     case 'dead':
       if (outcome.unstarted === true) message.attempts--;
-      endMessage(attempts, message, 'dead');
+      endMessage(message, 'dead');
       return;
     case 'retry':
       message.recovered = false;
@@ -32,12 +33,10 @@ export function applyOutcome(
       break;
   }
   message.state = 'ready';
-  attempts.settled(message.messageId);
 }
 
-export function endMessage(attempts: Attempts, message: MessageModel, state: 'done' | 'dead'): void {
+export function endMessage(message: MessageModel, state: 'done' | 'dead'): void {
   Object.assign(message, { state, claim: null, isUnknown: false, recovered: false });
-  attempts.ended(message.messageId);
 }
 
 function checkOutcome(

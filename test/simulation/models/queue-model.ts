@@ -277,7 +277,8 @@ export class QueueModel {
     }
     message!.inTransaction = true;
     this.#changes();
-    endMessage(this.#attempts, message!, 'done');
+    endMessage(message!, 'done');
+    this.#attempts.settled(messageId, acquisitionId);
     this.#tally(process, lease).count({ kind: 'done' });
   }
 
