@@ -19,4 +19,9 @@ export const corpus: readonly { readonly seed: number; readonly found: string }[
     found:
       'a fault of the model: a handler that returned at once in a process that had frozen in the same turn was excused from no repeat, and the next message of a key could not start once the last attempt of the first had failed and onDead is continue',
   },
+  {
+    seed: 1653,
+    found:
+      'an application whose tenant was retired after it had stored messages in its transaction woke the tenant before the commit, and not again (F7)',
+  },
 ];

@@ -98,7 +98,7 @@ const lateAnswers: readonly Fault[] = [
   'line breaks after a slow answer',
 ];
 /** Milliseconds that an answer is on its way without a fault. */
-const travelMs = 100;
+export const travelMs = 100;
 
 /**
  * What the registry has of a queue is what its table has, if nothing has changed since its last count (S2); and the sums of
@@ -120,10 +120,14 @@ export function checkRegistryCounts(world: World, fleet: FleetSummary): void {
       }
       sums.ready += Ready!;
       sums.dead += Dead!;
-      const queue = world.tenant(Id).queues[name];
-      const sinceChangeMs = CountedUtc - (world.time.utc - world.time.now) - queue.changedAt;
+      const { queues, lateReportAt } = world.tenant(Id);
+      const queue = queues[name];
+      const countedAt = CountedUtc - (world.time.utc - world.time.now);
+      const sinceChangeMs = countedAt - queue.changedAt;
       const isKnown =
-        databases.clock(registryFile).steps === 0 && !lateAnswers.some((each) => faults.mayStrike(each));
+        databases.clock(registryFile).steps === 0 &&
+        !lateAnswers.some((each) => faults.mayStrike(each)) &&
+        countedAt > lateReportAt;
       if (!isKnown || sinceChangeMs < travelMs) continue;
       const [ready, dead] = [queue.countIn('ready'), queue.countIn('dead')];
       if (Ready !== ready || Dead !== dead)

@@ -166,7 +166,7 @@ export class World {
     const { tallies, troubles } = this.tenant(tenantId);
     // A poison queue's reader reports a message, and not a run.
     const isOfRun = outcome !== 'skipped' && error?.code !== 'POISONED';
-    if (isOfRun) tallies.reported(process, report, process.troubles + troubles);
+    if (isOfRun) tallies.reported(report, process.troubles + troubles);
     if (!chosen) this.#checkDue(process, report);
     if (this.faults.isCalm && (outcome === 'failed' || counts.lost > 0)) {
       throw new Violation(

@@ -23,15 +23,12 @@ import { deadOf, firstOf, type InsertedMessage, type MessageModel, storedMessage
 import { OrderingGroups } from './ordering-groups.ts';
 import { applyOutcome, endMessage } from './outcomes.ts';
 import { brokenIn, delayFromNow, type LeaseRow, type QueueModelOptions, waitedMs } from './queue-options.ts';
-import type { Tally } from './tally.ts';
+import { reportedRun, runOf, type Tally } from './tally.ts';
 
 interface Snapshot {
   readonly messages: readonly MessageModel[];
   readonly lease: LeaseModel;
 }
-
-/** A lease's owner ends with so many characters of the run's id, with which its report begins. */
-const runLength = 8;
 
 /** How many messages of a queue a run has counted. */
 export interface Counted {
@@ -209,12 +206,18 @@ export class QueueModel {
     }
   }
 
+  /** The run has learned that these outcomes did not match: it drops them, and may claim the messages anew. */
+  dropped({ lease, outcomes }: SettleRequest, { unmatched }: Pick<SettleResult, 'unmatched'>): void {
+    for (const { sequence, messageId } of outcomes)
+      if (unmatched.includes(sequence)) this.#attempts.settled(messageId, lease.acquisitionId);
+  }
+
   /** What a run says is stored, and its report keeps, is what is stored (S2). */
-  #checkCounts({ owner }: Pick<LeaseRef, 'owner'>, counts: StoredCounts | undefined): void {
+  #checkCounts(lease: Pick<LeaseRef, 'owner'>, counts: StoredCounts | undefined): void {
     if (counts === undefined) return;
     const ready = this.countIn('ready');
     const dead = this.countIn('dead');
-    this.#counted.set(owner.slice(-runLength), { ready, dead });
+    this.#counted.set(runOf(lease), { ready, dead });
     if (counts.atLeast.length === 0 && counts.ready === ready && counts.dead === dead) return;
     this.#broken(
       'S2 counts',
@@ -224,11 +227,11 @@ export class QueueModel {
 
   /** What the run has counted at its end; undefined if it has not come there. */
   countedBy(runId: string): Counted | undefined {
-    return this.#counted.get(runId.slice(0, runLength));
+    return this.#counted.get(reportedRun(runId));
   }
 
   /** A run has ended: its report must make the tenant due when the next message is (F5, Q11). */
-  #leaves(process: SimulatedProcess, { owner }: Pick<LeaseRef, 'owner'>): void {
+  #leaves(process: SimulatedProcess, lease: Pick<LeaseRef, 'owner'>): void {
     // After a step of the clock nobody can say how much of a delay is left.
     if (this.options.clock().steps > 0) return;
     const due = [...this.messages.values()].flatMap((message) => {
@@ -236,12 +239,12 @@ export class QueueModel {
       if (state !== 'ready' || notBefore === null || !this.#groups.isHead(message)) return [];
       return [this.options.now() + Math.max(0, notBefore.ms - waitedMs(this.options, notBefore))];
     });
-    this.#left.set(owner.slice(-runLength), { dueAt: Math.min(...due), troubles: this.#troubles(process) });
+    this.#left.set(runOf(lease), { dueAt: Math.min(...due), troubles: this.#troubles(process) });
   }
 
   /** When the next message is due that the process's run has left, if nothing went wrong since. Milliseconds of the history. */
   leftDueAt(process: SimulatedProcess, runId: string): number {
-    const run = runId.slice(0, runLength);
+    const run = reportedRun(runId);
     const left = this.#left.get(run);
     this.#left.delete(run);
     return left?.troubles === this.#troubles(process) ? left.dueAt : Number.POSITIVE_INFINITY;
@@ -249,7 +252,7 @@ export class QueueModel {
 
   /** Whether the run has left a message that was to come then; meanwhile another run may have handled it. */
   hasLeftDelayed(runId: string): boolean {
-    const left = this.#left.get(runId.slice(0, runLength));
+    const left = this.#left.get(reportedRun(runId));
     return left !== undefined && left.dueAt < Number.POSITIVE_INFINITY;
   }
 
@@ -380,8 +383,8 @@ export class QueueModel {
     this.#groups.add(message);
   }
 
-  #tally(process: SimulatedProcess, { owner }: Pick<LeaseRef, 'owner'>): Tally {
-    return this.options.tallies.of(process, owner, this.#troubles(process));
+  #tally(process: SimulatedProcess, lease: Pick<LeaseRef, 'owner'>): Tally {
+    return this.options.tallies.of(lease, this.#troubles(process));
   }
 
   #troubles(process: SimulatedProcess): number {

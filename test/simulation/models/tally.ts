@@ -1,7 +1,7 @@
-/** What a process has settled in a tenant's queues since its last report, to compare with the report (D7). */
+/** What a run has settled in a tenant's queues, to compare with its report (D7). */
+import type { LeaseRef } from '../../../src/engine/lease-store.ts';
 import type { Outcome } from '../../../src/engine/message.ts';
 import type { TenantReport } from '../../../src/engine/tenant-report.ts';
-import type { SimulatedProcess } from '../machine/process.ts';
 import { Violation } from '../violation.ts';
 
 const counted = ['done', 'retried', 'dead', 'released', 'parked', 'recovered'] as const;
@@ -9,8 +9,6 @@ const counted = ['done', 'retried', 'dead', 'released', 'parked', 'recovered'] a
 export class Tally {
   /** The faults of the process and the tenant when it began. */
   readonly troubles: number;
-  /** The runs that it counts. Usually it is one; two requests for a tenant may meet in one process. */
-  readonly owners = new Set<string>();
   readonly counts: Record<(typeof counted)[number], number> = {
     done: 0,
     retried: 0,
@@ -35,20 +33,33 @@ export class Tally {
   }
 }
 
-/** The tallies of one tenant, by process. */
+/** A lease's owner ends with so many characters of the run's id, with which its report begins. */
+const runLength = 8;
+
+/** The run that has a lease. */
+export function runOf({ owner }: Pick<LeaseRef, 'owner'>): string {
+  return owner.slice(-runLength);
+}
+
+/** The run whose report has this id. */
+export function reportedRun(reportId: string): string {
+  return reportId.slice(0, runLength);
+}
+
+/** The tallies of one tenant, by run. */
 export class Tallies {
-  readonly #tallies = new Map<SimulatedProcess, Tally>();
+  readonly #tallies = new Map<string, Tally>();
   /** The ids of the reports that were compared: one that is sent again, after a lost answer, says the same. */
   readonly #reported = new Set<string>();
 
-  /** @param owner of the run's lease; `troubles` are the faults of the process and the tenant so far */
-  of(process: SimulatedProcess, owner: string, troubles: number): Tally {
-    let tally = this.#tallies.get(process);
+  /** @param troubles the faults of the process and the tenant so far */
+  of(lease: Pick<LeaseRef, 'owner'>, troubles: number): Tally {
+    const run = runOf(lease);
+    let tally = this.#tallies.get(run);
     if (tally === undefined) {
       tally = new Tally(troubles);
-      this.#tallies.set(process, tally);
+      this.#tallies.set(run, tally);
     }
-    tally.owners.add(owner);
     return tally;
   }
 
@@ -56,30 +67,20 @@ export class Tallies {
    * A report must not say more than was settled; without any fault it says exactly that. A lost answer hides what the
    * call has settled.
    */
-  reported(
-    process: SimulatedProcess,
-    { tenantId, reportId, outcome, counts: reported }: TenantReport,
-    troubles: number,
-  ): void {
-    if (reportId !== undefined) {
-      if (this.#reported.has(reportId)) return;
-      this.#reported.add(reportId);
-    }
-    const tally = this.#tallies.get(process) ?? new Tally(troubles);
-    // The report of a run that failed before it settled anything, which may come late; another run of the process may go on.
-    const mayBeOther = outcome === 'failed' || tally.troubles !== troubles;
-    if (mayBeOther && counted.every((name) => reported[name] === 0)) return;
-    const isOneRun = tally.owners.size <= 1;
+  reported({ tenantId, reportId, counts: reported }: TenantReport, troubles: number): void {
+    if (reportId === undefined || this.#reported.has(reportId)) return;
+    this.#reported.add(reportId);
+    const run = reportedRun(reportId);
+    const tally = this.#tallies.get(run) ?? new Tally(troubles);
+    this.#tallies.delete(run);
     for (const name of counted) {
       const [said, counts] = [reported[name], tally.counts];
-      if (said > counts[name] || (isOneRun && tally.troubles === troubles && said !== counts[name])) {
+      if (said > counts[name] || (tally.troubles === troubles && said !== counts[name])) {
         throw new Violation(
           'D7 report',
           `${tenantId}: ${said} ${name} reported, but there were ${counts[name]}`,
         );
       }
-      if (!isOneRun) counts[name] -= said;
     }
-    if (isOneRun) this.#tallies.delete(process);
   }
 }

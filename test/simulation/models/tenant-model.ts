@@ -24,6 +24,8 @@ export class TenantModel {
   generation = 0;
   /** Whether its database was moved: the registry forgets what runs have counted in the old one. */
   hasMoved = false;
+  /** When a report came last that had been sent long before, so that the registry has its counts as newer than they are. */
+  lateReportAt = -1;
   /** Whether somebody has changed its record in the registry: a process that learns of it opens the database anew. */
   isRedefined = false;
   /** Faults that struck this tenant. */

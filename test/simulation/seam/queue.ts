@@ -62,13 +62,13 @@ export function watchedQueue(
         },
       });
     },
-    settle(request) {
+    async settle(request) {
       const { lease, outcomes } = request;
       const isOvertaken = () => outcomes.some(({ messageId }) => model.isTakenFrom(lease, messageId));
       const identities = new Set(outcomes.map(({ sequence, messageId }) => `${sequence} ${messageId}`));
       if (identities.size < outcomes.length)
         world.broken('Q8 settle', `${process.name} names a message twice in a call to ${target}`);
-      return caller.call({
+      const settled = await caller.call({
         ...named('settle'),
         isWork: true,
         isOvertaken: outcomes.length > 0 ? isOvertaken : undefined,
@@ -90,6 +90,8 @@ export function watchedQueue(
         },
         onAnswerLost: ({ messages }) => model.answerLost(messages),
       });
+      model.dropped(request, settled);
+      return settled;
     },
     async transact(request, work) {
       let generation: number | undefined;

@@ -1,4 +1,5 @@
 import type { Registry } from '../../../src/engine/registry.ts';
+import { travelMs } from '../end-checks.ts';
 import type { RegistryModel } from '../models/registry-model.ts';
 import type { Watched } from './engine.ts';
 import { watchedLeases } from './engine.ts';
@@ -87,10 +88,12 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
       // The answer to an earlier try was lost.
       let counted: string | undefined;
       let before: Counts | undefined;
+      const sentAt = world.time.now;
       return caller.call({
         target,
         name: `report ${report.tenantId}`,
-        isWork: true,
+        // A poison queue's reader reports a message, and not a run.
+        isWork: report.error?.code !== 'POISONED',
         perform() {
           counted = model.counted(report);
           return real.report(report);
@@ -104,6 +107,9 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
             return 'again';
           }
           model.reported(report, answer);
+          const tenant = world.knownTenant(report.tenantId);
+          if (tenant !== undefined && world.time.now - sentAt > travelMs)
+            tenant.lateReportAt = world.time.now;
           world.reported(process, report, answer);
           if (before !== undefined) world.checkReportedCounts(report, before);
           const { woken, chosen } = answer;
