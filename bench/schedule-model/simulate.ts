@@ -2,6 +2,7 @@
  * A fleet on a virtual clock: the real planner, strategies, schedule policy and registry (in memory), with modelled
  * tenants, handlers and slots. Nothing waits in real time, so a day takes minutes at most; the same seed gives the same run.
  */
+import { randomUUID } from 'node:crypto';
 import { durationFigures, emptyHistogram } from '../../src/engine/histogram.ts';
 import type { Registry } from '../../src/engine/registry.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
@@ -227,7 +228,14 @@ class Simulation {
     fields: Partial<RunReport>,
   ): Promise<void> {
     const { tenantId, reason } = request;
-    const report: RunReport = { ...emptyReport, tenantId, reason, durationMs, ...fields };
+    const report: RunReport = {
+      ...emptyReport,
+      runId: randomUUID(),
+      tenantId,
+      reason,
+      durationMs,
+      ...fields,
+    };
     const isContinued = this.#scenario.host === 'functions' && report.more;
     const schedule = scheduleAfter(
       { tenant: tenant.record, request, report },
@@ -267,8 +275,7 @@ interface RunningRun {
   readonly claimed: boolean;
 }
 
-const emptyReport: RunReport = {
-  runId: 'simulated',
+const emptyReport: Omit<RunReport, 'runId'> = {
   tenantId: '',
   reason: 'due',
   outcome: 'idle',

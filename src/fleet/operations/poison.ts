@@ -2,7 +2,7 @@
  * Messages of the poison queues: unreadable ones, and those that the host gave up after repeated failures. The first
  * are reported with the tenant that they name, so that status and health show them; the others are tried again.
  */
-import { v5 as uuidv5 } from 'uuid';
+import { hash } from 'node:crypto';
 import * as v from 'valibot';
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import { type ErrorCode, errorText, isMultiOutboxError } from '../../errors.ts';
@@ -66,8 +66,6 @@ export interface PoisonOptions extends PoisonedOptions {
 }
 
 const reasonCharacters = 400;
-/** For the UUIDs of messages, which queues identify by any text. */
-const messagesNamespace = '6c079c40-b35b-4278-b4f9-069385b3c5aa';
 const code: ErrorCode = 'POISONED';
 const givenUp =
   'The host gave up this request after repeated failures; look for their reason in the log of its function.';
@@ -136,7 +134,7 @@ async function handled(input: unknown, queue: PoisonedQueue, options: PoisonOpti
   const { registry, messageId } = options;
   const reporting = {
     registry,
-    id: messageId === undefined ? undefined : uuidv5(`${queue}/${messageId}`, messagesNamespace),
+    id: messageId === undefined ? undefined : uuidOf(`${queue}/${messageId}`),
   };
   const read = safeParse(poisonedRequestSchema, jsonOf(input));
   if (read.success) return refused(input, read.output.reason, reporting);
@@ -157,6 +155,18 @@ async function handled(input: unknown, queue: PoisonedQueue, options: PoisonOpti
       throw error;
     return refused(input, errorText(error), reporting);
   }
+}
+
+/** The same UUID for the same text: of version 8, which is any that an application makes. */
+function uuidOf(text: string): string {
+  const digits = hash('sha256', text);
+  const parts = [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    `8${digits.slice(12, 15)}`,
+    `8${digits.slice(15, 18)}`,
+  ];
+  return [...parts, digits.slice(18, 30)].join('-');
 }
 
 function recovered(facts: Partial<PoisonReport>): PoisonReport {
