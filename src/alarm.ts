@@ -1,8 +1,8 @@
 import { timerDelayMs } from './timer-delay.ts';
 
 /**
- * Calls a function at a moment that is put off again and again. Each change of a Node timer costs 2 µs, and a busy run would
- * change two at each of its calls. So a timer that would fire too early is left as it is, and set again when it fires.
+ * Calls a function at a moment that is put off again and again. To set a Node timer anew costs 1 µs, and a busy run would do this
+ * twice at each of its calls. So a timer that would fire too early is left as it is, and set again when it fires.
  */
 export class Alarm {
   readonly #onDue: () => void;

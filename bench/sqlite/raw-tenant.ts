@@ -55,7 +55,7 @@ const claimSql = `UPDATE Outbox SET Status = 1, Attempts = Attempts + 1, ClaimFe
 const readSql = `SELECT Sequence, MessageId AS messageId, Topic AS topic, CorrelationId, OrderingKey, EnqueuedUtc, DueUtc, Attempts,
     Headers, Payload AS payload FROM Outbox WHERE Status = 1`;
 
-/** The engine's statement. It found the fewest rows of those tried. */
+/** The same as the engine's, so that the two differ only in the rest of their work. */
 const unblockSql = `UPDATE Outbox SET Blocked = 0
   WHERE Blocked = 1 AND Sequence IN (SELECT (SELECT Head.Sequence FROM Outbox AS Head INDEXED BY Outbox_Group
       WHERE Head.OrderingKey = Settled.OrderingKey AND Head.InGroup = 1 ORDER BY Head.Sequence LIMIT 1)

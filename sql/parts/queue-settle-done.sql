@@ -45,10 +45,10 @@ DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)'), @N
 DECLARE @From datetime2(3) = DATEFROMPARTS(1, 1, 1), @NextHash binary(32), @NextUtc datetime2(3), @Plain int, @Bytes bigint;
 
 BEGIN TRANSACTION;
--- The clock is read before the row is locked: while another owner asks for the lease, the call waits for a moment and the lease
--- ends so much earlier.
+-- Lock the row before reading the clock: waiting for the lock must not shorten the lease.
+UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @LeaseHash;
 SET @Now = SYSUTCDATETIME();
-UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK)
+UPDATE [$(Schema)].[Leases]
 SET RenewedUtc = @Now,
   ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now)),
   CallId = @CallId

@@ -29,7 +29,7 @@ IF COALESCE(@RedispatchMs, -1) NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@RedispatchMs must be milliseconds from 0 to 1500000000000.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @LatestChoice datetime2(3) = DATEADD(second, 1, @Now);
-DECLARE @Only nvarchar(4000) = CASE WHEN JSON_VALUE(@Ids, '$[1]') IS NULL THEN JSON_VALUE(@Ids, '$[0]') END, @State nvarchar(20);
+DECLARE @Only nvarchar(4000) = CASE WHEN (SELECT COUNT(*) FROM OPENJSON(@Ids)) = 1 THEN JSON_VALUE(@Ids, '$[0]') END, @State nvarchar(20);
 -- Most wakes are of one tenant that was woken before, so they write nothing: see @Noted below. They need no table variable.
 SELECT @State = CASE WHEN NextDueUtc > @Now THEN N'in-flight' WHEN LastOutcome IN (N'failed', N'resuming') THEN N'deferred' ELSE N'due' END
 FROM [$(Schema)].[Tenants]

@@ -54,6 +54,14 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ],
   ['producersHearNoWarning', 'queue-enqueue-many', '    ELSE 9\n', ''],
   [
+    'theClockIsReadUnderTheLock',
+    'queue-settle-done',
+    'UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @LeaseHash;\nSET @Now = SYSUTCDATETIME();\nUPDATE [$(Schema)].[Leases]',
+    'SET @Now = SYSUTCDATETIME();\nUPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK)',
+  ],
+  ['producersLookBeforeTheyInsert', 'queue-enqueue-many', ' OR @@TRANCOUNT > 0', ''],
+  ['producersLookBeforeTheyInsert', 'queue-enqueue', ' AND @@TRANCOUNT = 0', ''],
+  [
     'producersHearNoWarning',
     'queue-enqueue-many',
     'SUM(CASE WHEN DedupHash IS NULL THEN 0 ELSE 1 END)',

@@ -273,6 +273,17 @@ const producersHearNoWarning: Rule = each((procedure) =>
     : [],
 );
 
+/** A duplicate that only the insert finds is an error, and the transaction is the caller's. */
+const producersLookBeforeTheyInsert: Rule = each((procedure) =>
+  isProducers(procedure) &&
+  procedure.body.includes('IF @Look = 1') &&
+  !/IF [^;]*@@TRANCOUNT > 0 SET @Look = 1;|@Look bit = CASE WHEN [^;]*@@TRANCOUNT = 0 THEN 0 ELSE 1 END;/.test(
+    procedure.body,
+  )
+    ? ['inserts in a transaction without a look for a duplicate']
+    : [],
+);
+
 /** With XACT_ABORT OFF, a timeout does not roll back the transaction. */
 const transactionsAbort: Rule = each((procedure) =>
   beginsTransaction(procedure) && !/SET XACT_ABORT ON;/.test(procedure.body)
@@ -433,7 +444,8 @@ const plansChangeTenantsByKey: Rule = each(({ name, body }) =>
 
 /** L3: a wait for the lease's row must not shorten the lease. */
 const theClockIsReadUnderTheLock: Rule = each(({ body }) => {
-  const write = /UPDATE \[\$\(Schema\)\]\.\[Leases\]\s+SET[^;]*ExpiresUtc = (?!NULL)/.exec(body);
+  const write =
+    /UPDATE \[\$\(Schema\)\]\.\[Leases\](?: WITH \([^)]*\))?\s+SET[^;]*ExpiresUtc = (?!NULL)/.exec(body);
   if (write === null) return [];
   const lock = body.indexOf('UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence');
   const clock = body.lastIndexOf('SET @Now = SYSUTCDATETIME();', write.index);
@@ -518,6 +530,7 @@ export const rules = {
   callersOptionsDoNotCount,
   producersWaitsHaveALimit,
   producersHearNoWarning,
+  producersLookBeforeTheyInsert,
   transactionsAbort,
   transactionsAreNotNested,
   failuresEndTheProcedure,
