@@ -1,5 +1,5 @@
 /** A database file and this program's one connection to it. */
-import { accessSync, closeSync, constants, fdatasync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, fdatasync, mkdirSync, openSync } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,7 +10,7 @@ import { Semaphore } from '../semaphore.ts';
 import { Connection } from './connection.ts';
 import type { FileAccess } from './errors.ts';
 import { placeOf, statOf } from './file-identity.ts';
-import { canonicalPath, memoryPath } from './paths.ts';
+import { canonicalPath, isLink, memoryPath } from './paths.ts';
 
 /** By descriptor, because the file handles of Yarn's Plug'n'Play have no `datasync`. */
 const syncData = promisify(fdatasync);
@@ -47,10 +47,6 @@ export class FileLinked extends Error {
 
 /** What SQLite appends to a database's path for the files that it keeps beside it. */
 const besides = ['-wal', '-shm', '-journal'];
-
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-}
 
 /** The files that an engine has open, by their place. */
 export type OpenFiles = Map<string, DatabaseFile>;
@@ -193,8 +189,10 @@ export class DatabaseFile {
   }
 
   #assertNoLinks(exists: boolean): void {
-    if (!exists && isLink(this.path)) throw new FileLinked(this.path);
-    const path = canonicalPath(this.path);
+    const isItself = isLink(this.path);
+    if (!exists && isItself) throw new FileLinked(this.path);
+    // Links in the path to its folder lead to the same folder for all of these files.
+    const path = isItself ? canonicalPath(this.path) : this.path;
     const link = besides.map((suffix) => path + suffix).find(isLink);
     if (link !== undefined) throw new FileLinked(link);
   }

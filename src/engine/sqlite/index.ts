@@ -161,9 +161,12 @@ class SqliteEngine implements Engine {
 }
 
 function isSameFile(one: string, other: string): boolean {
-  if (canonicalPath(one) === canonicalPath(other)) return true;
-  const [a, b] = [statOf(one), statOf(other)];
-  return a !== undefined && b !== undefined && placeOf(a) !== null && placeOf(a) === placeOf(b);
+  const [a, b] = [one, other].map((path) => {
+    const stats = statOf(path);
+    return stats === undefined ? null : placeOf(stats);
+  });
+  // The places say it by themselves, unless there is no file yet, or its file system has no numbers.
+  return a !== null && b !== null ? a === b : canonicalPath(one) === canonicalPath(other);
 }
 
 class SqliteTenant implements TenantDatabase {

@@ -70,7 +70,7 @@ function claimOrLeave(
     const more = isDue || (isReleased && throttled);
     const rest = { messages: [], more, onlySolo: false, nextDueInMs, throttled, purged, nowUtc };
     if (isReleased) {
-      return { lease: 'released', expiresInMs: 0, ...rest, ...counted(connection, table, now) };
+      return { lease: 'released', expiresInMs: 0, ...rest, ...counted(connection, table, now, rest) };
     }
     return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...rest };
   }
@@ -91,7 +91,7 @@ function claimOrLeave(
   if (then.solo && claimed.messages.length === 0 && !drewIn) {
     releaseLease(connection, lease);
     const last = { ...found, more: claimed.more || throttled };
-    return { lease: 'released', expiresInMs: 0, ...last, ...counted(connection, table, now) };
+    return { lease: 'released', expiresInMs: 0, ...last, ...counted(connection, table, now, found) };
   }
   return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...found };
 }

@@ -105,7 +105,10 @@ export class SqliteWorkQueue implements WorkQueue {
   begin(request: BeginRequest): Promise<BeginResult> {
     return this.#remembering((memory) =>
       this.#handle.lookOrWrite(
-        (connection) => beginByReading(connection, this.name, request, memory().walks),
+        (connection) =>
+          connection.transaction('read', () =>
+            beginByReading(connection, this.name, request, memory().walks),
+          ),
         (connection, now) => begin(connection, this.name, request, memory(), now),
       ),
     );
