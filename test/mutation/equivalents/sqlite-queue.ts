@@ -188,7 +188,12 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   ...each('candidates.ts', 'return this.#misplaced.length > 0;', ['> → >='], slower),
   ...each('begin.ts', 'const parked = presence.parked', ['presence.parked → true'], slower),
   ...each('begin.ts', 'const recovered = presence.claimed ? ', ['presence.claimed → true'], slower),
-  ...each('begin.ts', 'presence.parked || recovered > 0', ['presence.parked || recovered > 0 → true'], slower),
+  ...each(
+    'begin.ts',
+    'presence.parked || recovered > 0',
+    ['presence.parked || recovered > 0 → true'],
+    slower,
+  ),
   ...each('begin.ts', 'if (left.isAhead) drawInDueTimes(', ['left.isAhead → true'], nothingThere),
   ...each(
     'begin.ts',
