@@ -11,6 +11,7 @@ import { Connection } from './connection.ts';
 import type { FileAccess } from './errors.ts';
 import { placeOf, statOf } from './file-identity.ts';
 import { canonicalPath, isLink, memoryPath } from './paths.ts';
+import { UnchangedFiles } from './unchanged-files.ts';
 
 /** By descriptor, because the file handles of Yarn's Plug'n'Play have no `datasync`. */
 const syncData = promisify(fdatasync);
@@ -62,6 +63,8 @@ export class DatabaseFile {
   /** For handlers' transactions; null while one has it. */
   #spare: Connection | null = null;
   readonly #openFiles: OpenFiles;
+  /** Null with another clock than that of the file system, which tells when a file was changed. */
+  readonly unchanged: UnchangedFiles | null;
   #place: string | null = null;
 
   constructor(
@@ -69,11 +72,17 @@ export class DatabaseFile {
     synchronous: Synchronous,
     clock?: () => number,
     openFiles: OpenFiles = new Map(),
+    unchanged = new UnchangedFiles(),
   ) {
     this.path = path;
     this.synchronous = synchronous;
     this.clock = clock;
     this.#openFiles = openFiles;
+    this.unchanged = clock === undefined ? unchanged : null;
+  }
+
+  get isOpen(): boolean {
+    return this.#connection !== null;
   }
 
   get inMemory(): boolean {
@@ -110,13 +119,15 @@ export class DatabaseFile {
       // SQLite detects that its file was moved, and does not touch the WAL of the file that replaced it.
       this.disconnect();
     }
-    this.#assertNoLinks(found !== undefined);
+    const isALink = isLink(this.path);
+    this.#assertNoLinks(found !== undefined, isALink);
     if (found === undefined) {
       if (options.create !== true) throw new FileMissing(this.path);
       mkdirSync(dirname(this.path), { recursive: true });
       this.#connection = this.#open(this.path);
     } else {
       this.#assertNotShared(placeOf(found));
+      if (!isALink) this.unchanged?.opening(this.path, found);
       this.#connection = this.#open(withoutCreating(this.path));
     }
     const opened = found ?? statOf(this.path);
@@ -188,11 +199,10 @@ export class DatabaseFile {
     if (stats !== undefined && placeOf(stats) === place) throw new FileShared(other.path);
   }
 
-  #assertNoLinks(exists: boolean): void {
-    const isItself = isLink(this.path);
-    if (!exists && isItself) throw new FileLinked(this.path);
+  #assertNoLinks(exists: boolean, isALink: boolean): void {
+    if (!exists && isALink) throw new FileLinked(this.path);
     // Links in the path to its folder lead to the same folder for all of these files.
-    const path = isItself ? canonicalPath(this.path) : this.path;
+    const path = isALink ? canonicalPath(this.path) : this.path;
     const link = besides.map((suffix) => path + suffix).find(isLink);
     if (link !== undefined) throw new FileLinked(link);
   }

@@ -11,6 +11,7 @@ import {
   takenByAnother,
 } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
+import type { EmptyLook } from '../unchanged-files.ts';
 import { claim } from './claim.ts';
 import { counted } from './counts.ts';
 import { drawInDueTimes } from './due-times.ts';
@@ -37,12 +38,15 @@ const noneParked: Parked = { topics: [], more: false };
  * function only reads. It takes neither a lock nor the lease, so the fence does not change, and it needs no fsync. Its
  * statements are those of `begin` and of the counts: a database that was not open prepares no others. Call it within a read
  * transaction.
+ *
+ * @param onEmpty called when the queue has no message but Done ones
  */
 export function beginByReading(
   connection: Connection,
   queue: QueueName,
   request: BeginRequest,
   walks: TopicWalks,
+  onEmpty: (look: EmptyLook) => void = () => {},
 ): BeginResult | null {
   const table = tableOf[queue];
   const lease = readLease(connection, queueLeaseName(queue));
@@ -61,6 +65,9 @@ export function beginByReading(
     ? readParked(connection, table, request.handled ?? [], walks.Parked, now)
     : noneParked;
   if (parked.more) return null;
+  if (nextDueUtc === null && !presence.dead && !presence.grouped) {
+    onEmpty({ now, oldestDoneUtc: left.oldestDoneUtc });
+  }
   const rest = { nextDueInMs: nextDueUtc === null ? null : nextDueUtc - now, throttled: false };
   const none = { messages: [], more: false, onlySolo: false, purged: 0, recovered: 0, nowUtc: new Date(now) };
   return { status: 'idle', ...none, ...rest, parked, ...counted(connection, table, now, rest, presence) };
