@@ -81,10 +81,6 @@ export class DatabaseFile {
     this.unchanged = clock === undefined ? unchanged : null;
   }
 
-  get isOpen(): boolean {
-    return this.#connection !== null;
-  }
-
   get inMemory(): boolean {
     return this.path === memoryPath;
   }
@@ -119,15 +115,14 @@ export class DatabaseFile {
       // SQLite detects that its file was moved, and does not touch the WAL of the file that replaced it.
       this.disconnect();
     }
-    const isALink = isLink(this.path);
-    this.#assertNoLinks(found !== undefined, isALink);
+    this.#assertNoLinks(found !== undefined);
     if (found === undefined) {
       if (options.create !== true) throw new FileMissing(this.path);
       mkdirSync(dirname(this.path), { recursive: true });
       this.#connection = this.#open(this.path);
     } else {
       this.#assertNotShared(placeOf(found));
-      if (!isALink) this.unchanged?.opening(this.path, found);
+      this.unchanged?.opening(this.path, found);
       this.#connection = this.#open(withoutCreating(this.path));
     }
     const opened = found ?? statOf(this.path);
@@ -199,7 +194,8 @@ export class DatabaseFile {
     if (stats !== undefined && placeOf(stats) === place) throw new FileShared(other.path);
   }
 
-  #assertNoLinks(exists: boolean, isALink: boolean): void {
+  #assertNoLinks(exists: boolean): void {
+    const isALink = isLink(this.path);
     if (!exists && isALink) throw new FileLinked(this.path);
     // Links in the path to its folder lead to the same folder for all of these files.
     const path = isALink ? canonicalPath(this.path) : this.path;

@@ -32,7 +32,7 @@ function stateOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
 }
 
 /** Whether each later change of the file will change its state. */
-function isSettled({ ino, mtimeMs, ctimeNs }: BigIntStats): boolean {
+export function isSettled({ ino, mtimeMs, ctimeNs }: BigIntStats): boolean {
   // Windows may record the time of a write when the file is closed, and others may have whole seconds.
   if (process.platform === 'win32' || ino === 0n || ctimeNs % 1_000_000_000n === 0n) return false;
   return Date.now() - Number(mtimeMs) > settledMs;
@@ -40,12 +40,13 @@ function isSettled({ ino, mtimeMs, ctimeNs }: BigIntStats): boolean {
 
 interface Remembered {
   readonly state: string;
-  readonly looks: Map<string, EmptyLook>;
+  /** By queue. */
+  readonly looks: Record<string, EmptyLook>;
 }
 
 export class UnchangedFiles {
   readonly #most: number;
-  /** By path; those that have changed last are last. */
+  /** By path. */
   readonly #files = new Map<string, Remembered>();
 
   constructor(most = mostFiles) {
@@ -56,21 +57,20 @@ export class UnchangedFiles {
   opening(path: string, stats: BigIntStats): void {
     const state = stateOf(stats);
     if (this.#files.get(path)?.state === state) return;
-    this.#files.delete(path);
     if (!isSettled(stats)) return;
-    this.#files.set(path, { state, looks: new Map() });
+    this.#files.set(path, { state, looks: {} });
     if (this.#files.size > this.#most) this.#files.delete(this.#files.keys().next().value!);
   }
 
   /** Remembers a look after the last `opening`, unless the file has changed since that. */
   remember(path: string, queue: string, look: EmptyLook): void {
     const looks = this.#files.get(path)?.looks;
-    if (looks !== undefined && !looks.has(queue) && this.#isUnchanged(path)) looks.set(queue, look);
+    if (looks !== undefined && looks[queue] === undefined && this.#isUnchanged(path)) looks[queue] = look;
   }
 
   /** A look that holds still. */
   recall(path: string, queue: string): EmptyLook | undefined {
-    const look = this.#files.get(path)?.looks.get(queue);
+    const look = this.#files.get(path)?.looks[queue];
     return look !== undefined && this.#isUnchanged(path) ? look : undefined;
   }
 

@@ -1,17 +1,17 @@
-/** The begin of a run without opening a file that is closed, and unchanged since a look found nothing to do (Q9). */
+/** The begin of a run on a file that is unchanged since a look found nothing to do: it is not opened for that (Q9). */
 import type { BeginRequest, BeginResult } from '../../work-queue.ts';
 import type { DatabaseFile } from '../file.ts';
 import { nothingStored } from './counts.ts';
 import { isPurgeDue } from './purge.ts';
 import type { QueueTable } from './records.ts';
 
-/** The answer of a look at the file as it is now; null if the file must be opened for it. */
+/** What a look at the file would answer; null if it must be made. */
 export function beginWithoutOpening(
   file: DatabaseFile,
   table: QueueTable,
   { retention }: BeginRequest,
 ): BeginResult | null {
-  const look = file.isOpen ? undefined : file.unchanged?.recall(file.path, table);
+  const look = file.unchanged?.recall(file.path, table);
   const now = Date.now();
   // After the clock was set back, times in the file may be too far ahead (Q16).
   if (look === undefined || now < look.now || isPurgeDue(look, retention, now)) return null;
