@@ -27,10 +27,13 @@ export function checksum(migration: Migration): string {
   return createHash('sha256').update(migration.sql).digest('hex');
 }
 
-const hasJournal = `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'SchemaJournal'`;
+function hasJournal(connection: Pick<Connection, 'all'>): boolean {
+  const sql = `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'SchemaJournal'`;
+  return connection.all(sql).length > 0;
+}
 
 function readJournal(connection: Pick<Connection, 'all'>): JournalRow[] {
-  if (connection.all(hasJournal).length === 0) return [];
+  if (!hasJournal(connection)) return [];
   return connection.all<JournalRow>('SELECT Version, Name, Checksum FROM SchemaJournal ORDER BY Version');
 }
 
@@ -40,8 +43,8 @@ function readVersion(connection: Pick<Connection, 'all'>): number {
   try {
     return connection.all<Pick<JournalRow, 'Version'>>(last)[0]?.Version ?? 0;
   } catch (error) {
-    // Asking first would cost every opening a statement, and only a database without a schema has no such table.
-    if (connection.all(hasJournal).length === 0) return 0;
+    // To ask first would cost each opening of a file a statement.
+    if (!hasJournal(connection)) return 0;
     throw error;
   }
 }

@@ -194,6 +194,12 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     ['presence.parked || recovered > 0 → true'],
     slower,
   ),
+  ...each(
+    'begin.ts',
+    'presence.parked || recovered > 0',
+    ['presence.parked || recovered > 0 → (presence.parked)'],
+    'A recovered message is due, so it need not be made due, and the claim meets its topic.',
+  ),
   ...each('begin.ts', 'if (left.isAhead) drawInDueTimes(', ['left.isAhead → true'], nothingThere),
   ...each(
     'begin.ts',

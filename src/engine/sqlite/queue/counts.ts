@@ -89,11 +89,11 @@ export function counted(
   connection: Connection,
   table: QueueTable,
   now: number,
-  { nextDueInMs, throttled }: Pick<Rest, 'nextDueInMs' | 'throttled'>,
+  { nextDueInMs }: Pick<Rest, 'nextDueInMs'>,
   presence?: Presence,
 ): Pick<Claim, 'stored' | 'countError'> {
   try {
-    if (nextDueInMs === null && !throttled) {
+    if (nextDueInMs === null) {
       const { claimed, dead, grouped } = presence ?? readPresence(connection, table);
       // A parked message has a due time or an ordering group.
       if (!claimed && !dead && !grouped) return { stored: nothingStored };
