@@ -1,6 +1,7 @@
 /** Joining a transaction of the application's own node:sqlite connection (Q3). */
 import { symlinkSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
+import BetterSqlite from 'better-sqlite3';
 import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { failure, message, tenantFileOf, withProgram } from './scene.ts';
@@ -136,16 +137,12 @@ test('Q3: a database without the schema', async () => {
   });
 });
 
-test('Q3: a database without the schema, through the queries of another driver', async () => {
+test('Q3: a database without the schema, by another driver', async () => {
   const queue = await place.outbox();
-  await withProgram(tenantFileOf(place), async (db) => {
-    db.exec('DROP TABLE SchemaJournal; BEGIN');
-    const query = async (sql: string, values: readonly SQLInputValue[]) => ({
-      rows: db.prepare(sql).all(...values),
-    });
-    expect(await failure(queue.enqueue([message('x')], { query }))).toMatchObject({ code: 'SCHEMA_MISSING' });
-    db.exec('ROLLBACK');
-  });
+  const db = new BetterSqlite(tenantFileOf(place));
+  db.exec('DROP TABLE SchemaJournal; BEGIN');
+  expect(await failure(queue.enqueue([message('x')], db))).toMatchObject({ code: 'SCHEMA_MISSING' });
+  db.close();
 });
 
 test('Q3: a journal of the schema that cannot be read', async () => {
