@@ -143,7 +143,7 @@ export const sweep: Benchmark = {
           : [atMost(`logins of a tick over ${count} idle tenants of this server`, Math.max(...logins), 0)]),
       ],
       notes: [
-        'Our figures include the plan and the report to the registry. There are more files than may stay open, so about half of them are opened and closed; connections to a server stay open, except for a host that has just started.',
+        'Our figures include the plan and the report to the registry. There are more files than may stay open. Of the loaded ones about half are opened and closed; of the idle ones those that are unchanged since the last look are not opened, and a host that has just started opens all. Connections to a server stay open.',
         'Of the tenants that are open, ours are kept open, and the raw code opens and closes them.',
         'The raw code opens, probes and closes an idle tenant; it opens, claims, settles and closes a loaded one.',
       ],

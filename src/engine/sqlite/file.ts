@@ -1,5 +1,5 @@
 /** A database file and this program's one connection to it. */
-import { accessSync, closeSync, constants, fdatasync, lstatSync, mkdirSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, fdatasync, mkdirSync, openSync } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,7 +10,8 @@ import { Semaphore } from '../semaphore.ts';
 import { Connection } from './connection.ts';
 import type { FileAccess } from './errors.ts';
 import { placeOf, statOf } from './file-identity.ts';
-import { canonicalPath, memoryPath } from './paths.ts';
+import { canonicalPath, isLink, memoryPath } from './paths.ts';
+import { UnchangedFiles } from './unchanged-files.ts';
 
 /** By descriptor, because the file handles of Yarn's Plug'n'Play have no `datasync`. */
 const syncData = promisify(fdatasync);
@@ -48,10 +49,6 @@ export class FileLinked extends Error {
 /** What SQLite appends to a database's path for the files that it keeps beside it. */
 const besides = ['-wal', '-shm', '-journal'];
 
-function isLink(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-}
-
 /** The files that an engine has open, by their place. */
 export type OpenFiles = Map<string, DatabaseFile>;
 
@@ -66,6 +63,8 @@ export class DatabaseFile {
   /** For handlers' transactions; null while one has it. */
   #spare: Connection | null = null;
   readonly #openFiles: OpenFiles;
+  /** Null with another clock than that of the file system, which tells when a file was changed. */
+  readonly unchanged: UnchangedFiles | null;
   #place: string | null = null;
 
   constructor(
@@ -73,11 +72,13 @@ export class DatabaseFile {
     synchronous: Synchronous,
     clock?: () => number,
     openFiles: OpenFiles = new Map(),
+    unchanged = new UnchangedFiles(),
   ) {
     this.path = path;
     this.synchronous = synchronous;
     this.clock = clock;
     this.#openFiles = openFiles;
+    this.unchanged = clock === undefined ? unchanged : null;
   }
 
   get inMemory(): boolean {
@@ -121,6 +122,7 @@ export class DatabaseFile {
       this.#connection = this.#open(this.path);
     } else {
       this.#assertNotShared(placeOf(found));
+      this.unchanged?.opening(this.path, found);
       this.#connection = this.#open(withoutCreating(this.path));
     }
     const opened = found ?? statOf(this.path);
@@ -193,8 +195,10 @@ export class DatabaseFile {
   }
 
   #assertNoLinks(exists: boolean): void {
-    if (!exists && isLink(this.path)) throw new FileLinked(this.path);
-    const path = canonicalPath(this.path);
+    const isALink = isLink(this.path);
+    if (!exists && isALink) throw new FileLinked(this.path);
+    // Links in the path to its folder lead to the same folder for all of these files.
+    const path = isALink ? canonicalPath(this.path) : this.path;
     const link = besides.map((suffix) => path + suffix).find(isLink);
     if (link !== undefined) throw new FileLinked(link);
   }

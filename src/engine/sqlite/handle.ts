@@ -75,8 +75,8 @@ export class DatabaseHandle {
   }
 
   /**
-   * Runs a single read statement, and a write transaction if it returns null. Nothing else runs between the two, so the
-   * caller can measure for how long they keep the event loop busy.
+   * Runs a single read statement or a read transaction, and a write transaction if that returns null. Nothing else runs between
+   * the two, so the caller can measure for how long they keep the event loop busy.
    */
   lookOrWrite<T>(
     look: (connection: Connection) => T | null,

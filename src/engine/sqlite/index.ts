@@ -21,6 +21,7 @@ import { SqliteRegistry } from './registry/registry.ts';
 import { TenantFiles } from './registry/tenant-files.ts';
 import { WakeFile } from './registry/wake-file.ts';
 import { SqliteSchema } from './schema-control.ts';
+import { UnchangedFiles } from './unchanged-files.ts';
 
 export { tenantFile } from './paths.ts';
 export { allMessages } from './queue/all-messages.ts';
@@ -66,6 +67,7 @@ class SqliteEngine implements Engine {
   /** The files in use, by path, with their handles; all handles of a file share one connection. */
   readonly #files = new Map<string, { readonly file: DatabaseFile; handles: Set<DatabaseHandle> }>();
   readonly #openFiles: OpenFiles = new Map();
+  readonly #unchanged = new UnchangedFiles();
   #closed = false;
 
   constructor(options: SqliteEngineOptions) {
@@ -135,7 +137,7 @@ class SqliteEngine implements Engine {
     if (this.#closed) throw new MultiOutboxError('CLOSED', 'the engine was closed; create another one');
     let used = this.#files.get(path);
     if (used === undefined) {
-      const file = new DatabaseFile(path, this.#synchronous, this.#clock, this.#openFiles);
+      const file = new DatabaseFile(path, this.#synchronous, this.#clock, this.#openFiles, this.#unchanged);
       used = { file, handles: new Set() };
       this.#files.set(path, used);
     }
@@ -161,9 +163,12 @@ class SqliteEngine implements Engine {
 }
 
 function isSameFile(one: string, other: string): boolean {
-  if (canonicalPath(one) === canonicalPath(other)) return true;
-  const [a, b] = [statOf(one), statOf(other)];
-  return a !== undefined && b !== undefined && placeOf(a) !== null && placeOf(a) === placeOf(b);
+  const [a, b] = [one, other].map((path) => {
+    const stats = statOf(path);
+    return stats === undefined ? null : placeOf(stats);
+  });
+  // The places say it by themselves, unless there is no file yet, or its file system has no numbers.
+  return a !== null && b !== null ? a === b : canonicalPath(one) === canonicalPath(other);
 }
 
 class SqliteTenant implements TenantDatabase {

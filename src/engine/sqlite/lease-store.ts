@@ -61,6 +61,11 @@ export interface LookRow {
   readonly Now: number;
 }
 
+/** Undefined when nobody has ever taken the lease. */
+export function readLease(connection: Connection, name: string): LookRow | undefined {
+  return connection.get<LookRow>(sql.look, name);
+}
+
 /** The lease's current owner, if it is not `owner`; null when `owner` may take the lease. */
 export function heldByAnother(
   { Owner: holder, RenewedUtc, ExpiresUtc, Now }: LookRow,
@@ -88,7 +93,7 @@ export function takenByAnother(
   connection: Connection,
   { name, owner, durationMs }: AcquireLease,
 ): LeasedElsewhere | null {
-  const row = connection.get<LookRow>(sql.look, name);
+  const row = readLease(connection, name);
   if (row === undefined) return null;
   const held = heldByAnother(row, owner);
   if (held === null || !lastsTooLong(row)) return held;
@@ -212,7 +217,7 @@ export class SqliteLeaseStore implements LeaseStore {
 
   async acquire(request: AcquireLease): Promise<AcquireResult> {
     // If another owner has the lease, most attempts end here, without taking the write lock from that owner.
-    const row = await this.#handle.look((connection) => connection.get<LookRow>(sql.look, request.name));
+    const row = await this.#handle.look((connection) => readLease(connection, request.name));
     const held = row === undefined || lastsTooLong(row) ? null : heldByAnother(row, request.owner);
     if (held !== null) return held;
     return this.#handle.write((connection, now) => {

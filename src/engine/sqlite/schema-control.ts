@@ -27,10 +27,26 @@ export function checksum(migration: Migration): string {
   return createHash('sha256').update(migration.sql).digest('hex');
 }
 
+function hasJournal(connection: Pick<Connection, 'all'>): boolean {
+  const sql = `SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'SchemaJournal'`;
+  return connection.all(sql).length > 0;
+}
+
 function readJournal(connection: Pick<Connection, 'all'>): JournalRow[] {
-  const found = connection.all(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'SchemaJournal'`);
-  if (found.length === 0) return [];
+  if (!hasJournal(connection)) return [];
   return connection.all<JournalRow>('SELECT Version, Name, Checksum FROM SchemaJournal ORDER BY Version');
+}
+
+/** The version of the last applied step; 0 without a schema. */
+function readVersion(connection: Pick<Connection, 'all'>): number {
+  const last = 'SELECT Version FROM SchemaJournal ORDER BY Version DESC LIMIT 1';
+  try {
+    return connection.all<Pick<JournalRow, 'Version'>>(last)[0]?.Version ?? 0;
+  } catch (error) {
+    // To ask first would cost each opening of a file a statement.
+    if (!hasJournal(connection)) return 0;
+    throw error;
+  }
 }
 
 function latestOf(migrations: readonly Migration[]): number {
@@ -59,7 +75,7 @@ export function verifySchema(
   { oldestUsable }: Schema,
   subject: Subject,
 ): void {
-  const version = readJournal(connection).at(-1)?.Version ?? 0;
+  const version = readVersion(connection);
   if (version === 0) throw schemaMissing(subject);
   if (version < oldestUsable) {
     throw new MultiOutboxError(

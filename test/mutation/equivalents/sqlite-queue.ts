@@ -186,8 +186,20 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     'With one recovered message at a time the claim ends at the second, and says that there is more.',
   ),
   ...each('candidates.ts', 'return this.#misplaced.length > 0;', ['> → >='], slower),
-  ...each('begin.ts', 'row.Parked === 1', ['row.Parked === 1 → true'], slower),
-  ...each('begin.ts', 'const counts = isEmpty ? ', ['isEmpty → false'], slower),
+  ...each('begin.ts', 'const parked = presence.parked', ['presence.parked → true'], slower),
+  ...each('begin.ts', 'const recovered = presence.claimed ? ', ['presence.claimed → true'], slower),
+  ...each(
+    'begin.ts',
+    'presence.parked || recovered > 0',
+    ['presence.parked || recovered > 0 → true'],
+    slower,
+  ),
+  ...each(
+    'begin.ts',
+    'presence.parked || recovered > 0',
+    ['presence.parked || recovered > 0 → (presence.parked)'],
+    'A recovered message is due, so it need not be made due, and the claim meets its topic.',
+  ),
   ...each('begin.ts', 'if (left.isAhead) drawInDueTimes(', ['left.isAhead → true'], nothingThere),
   ...each(
     'begin.ts',

@@ -12,13 +12,14 @@ let uses = 0;
 export interface TransactionEvents {
   /** A write transaction of the call has the database's lock. */
   readonly onBegin?: () => void;
-  /** A transaction of the call is committed. */
+  /** A write transaction of the call is committed. */
   readonly onCommit?: () => void;
 }
 
 export class DatabaseCall {
   readonly #events: TransactionEvents;
   #lastUse = 0;
+  #isWriting = false;
 
   constructor(events: TransactionEvents) {
     this.#events = events;
@@ -42,7 +43,11 @@ export class DatabaseCall {
   /** A statement has ended. */
   used(sql: string): void {
     this.#lastUse = ++uses;
-    if (sql === 'BEGIN IMMEDIATE') this.#events.onBegin?.();
-    if (sql === 'COMMIT') this.#events.onCommit?.();
+    if (sql === 'BEGIN IMMEDIATE') {
+      this.#isWriting = true;
+      this.#events.onBegin?.();
+    }
+    if (sql === 'COMMIT' && this.#isWriting) this.#events.onCommit?.();
+    if (sql === 'COMMIT' || sql === 'ROLLBACK') this.#isWriting = false;
   }
 }

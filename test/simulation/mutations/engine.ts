@@ -25,7 +25,7 @@ export const engineMutations: readonly Mutation[] = [
     name: 'begin recovers nothing',
     breaks: 'Q6',
     file: 'engine/sqlite/queue/begin.ts',
-    edits: [['const recovered = recover(connection, table);', 'const recovered = 0 * recover.length;']],
+    edits: [['presence.claimed ? recover(connection, table) : 0;', '0 * recover.length;']],
   },
   {
     name: 'recovered messages are not marked',

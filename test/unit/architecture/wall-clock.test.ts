@@ -27,7 +27,12 @@ const allowed = new Map([
   ],
   ['src/console/page/api.ts', 'says as of when an answer holds'],
   ['src/console/snapshots.ts', 'says as of when an answer holds'],
+  ['src/engine/sqlite/queue/empty-look.ts', 'reads the clock of the database, which is the machine’s'],
   ['src/engine/sqlite/schema-control.ts', 'compares the clocks, for doctor'],
+  [
+    'src/engine/sqlite/unchanged-files.ts',
+    'reads the clock of the file system; a wrong clock only makes the engine open a file',
+  ],
   ['src/engine/sqlserver/schema-control.ts', 'compares the clocks, for doctor'],
   ['src/fleet/dispatch-request.ts', 'says when a request was made'],
   ['src/fleet/dispatch/continuation.ts', 'says when a request was made'],

@@ -48,6 +48,18 @@ test('S2: an idle run counts the messages of an ordering group whose head anothe
   });
 });
 
+test('S2: a queue is not empty while a message is claimed', async () => {
+  const queue = (await place.tenant('acme')).queue('outbox');
+  await queue.enqueue(['1', '2'].map((payload) => message(payload)));
+  const begun = await begin(queue);
+  const [{ sequence, messageId }] = begun.messages as [(typeof begun.messages)[number]];
+  expect(await settle(queue, begun, [{ sequence, messageId, kind: 'done' }])).toMatchObject({
+    lease: 'released',
+    nextDueInMs: null,
+    stored: { ready: 0, isEmpty: false },
+  });
+});
+
 test('Q8, S2: an error of the count does not undo what the call has settled', async () => {
   const queue = (await place.tenant('acme')).queue('outbox');
   await queue.enqueue([message('1')]);

@@ -1,6 +1,7 @@
 /** Joining a transaction of the application's own node:sqlite connection (Q3). */
 import { symlinkSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import BetterSqlite from 'better-sqlite3';
 import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { failure, message, tenantFileOf, withProgram } from './scene.ts';
@@ -132,6 +133,23 @@ test('Q3: a database without the schema', async () => {
   await withProgram(tenantFileOf(place), async (db) => {
     db.exec('DELETE FROM SchemaJournal; BEGIN');
     expect(await failure(queue.enqueue([message('x')], db))).toMatchObject({ code: 'SCHEMA_MISSING' });
+    db.exec('ROLLBACK');
+  });
+});
+
+test('Q3: a database without the schema, by another driver', async () => {
+  const queue = await place.outbox();
+  const db = new BetterSqlite(tenantFileOf(place));
+  db.exec('DROP TABLE SchemaJournal; BEGIN');
+  expect(await failure(queue.enqueue([message('x')], db))).toMatchObject({ code: 'SCHEMA_MISSING' });
+  db.close();
+});
+
+test('Q3: a journal of the schema that cannot be read', async () => {
+  const queue = await place.outbox();
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec('ALTER TABLE SchemaJournal RENAME COLUMN Version TO Other; BEGIN');
+    expect(await failure(queue.enqueue([message('x')], db))).toMatchObject({ code: 'DATABASE_ERROR' });
     db.exec('ROLLBACK');
   });
 });

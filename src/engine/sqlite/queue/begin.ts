@@ -1,104 +1,76 @@
 /** The start of a run (Q9): lease, recovery of a crashed run's messages, retention and the first batch, in one call. */
-import type { BeginRequest, BeginResult, QueueName } from '../../work-queue.ts';
+import type { BeginRequest, BeginResult, Parked, QueueName } from '../../work-queue.ts';
 import { queueLeaseName } from '../../work-queue.ts';
-import { type Connection, nowSql } from '../connection.ts';
-import { acceptedTime } from '../integers.ts';
+import type { Connection } from '../connection.ts';
 import {
   heldByAnother,
-  type LookRow as LeaseRow,
   lastsTooLong,
-  leaseTimes,
+  readLease,
   releaseLease,
   takeLease,
   takenByAnother,
 } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
+import type { EmptyLook } from '../unchanged-files.ts';
 import { claim } from './claim.ts';
-import { counted, nothingStored } from './counts.ts';
-import { anyAheadSql, drawInDueTimes } from './due-times.ts';
+import { counted } from './counts.ts';
+import { drawInDueTimes } from './due-times.ts';
 import { addKey, type GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
-import { purge } from './purge.ts';
+import { readPresence } from './presence.ts';
+import { isPurgeDue, purge } from './purge.ts';
 import type { QueueMemory } from './queue-memory.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
-import { readLeft, restOf } from './rest.ts';
+import { nextDueOf, readLeft, restOf } from './rest.ts';
 import { nextCallId } from './run-calls.ts';
-import { type TopicWalks, topicIndexes } from './topics.ts';
-import { nextDueSql } from './unblocked.ts';
+import type { TopicWalks } from './topics.ts';
 
 const statements = perTable((table) => ({
-  /** Reads without a lock, in one statement, whether a run has anything to do. */
-  look: `SELECT Now, Owner, ${leaseTimes}, ExpiresUtc > Now AS Held,
-      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
-      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}) AS Throttled,
-      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Parked WHERE ${topicIndexes.Parked}) AS Parked,
-      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Dead WHERE Status = 3) AS Dead,
-      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Group WHERE InGroup = 1 AND OrderingKey IS NOT NULL) AS Grouped,
-      ${anyAheadSql(table, 'Now')} AS Ahead,
-      (${nextDueSql(table)}) AS NextDueUtc,
-      (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled
-        WHERE Status = 2 AND SettledUtc IS NOT NULL ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc
-    FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ?`,
   recover: `UPDATE ${table} INDEXED BY ${table}_Claimed
     SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL
     WHERE Status = 1 RETURNING ${keyColumn}`,
 }));
 
-interface LookRow extends LeaseRow {
-  readonly Held: number | null;
-  readonly Claimed: number;
-  readonly Throttled: number;
-  readonly Parked: number;
-  readonly Dead: number;
-  /** 1: there are messages with an ordering key that are not Done. */
-  readonly Grouped: number;
-  /** 1: a clock that was set back since has left a due time too far ahead. */
-  readonly Ahead: number;
-  readonly NextDueUtc: number | null;
-  readonly OldestDoneUtc: number | null;
-}
+const noneParked: Parked = { topics: [], more: false };
 
 /**
  * Returns the answer if another run has the lease or the tenant is idle; returns null when `begin` must write. This
- * function only reads. It takes neither a lock nor the lease, so the fence does not change, and it needs no fsync.
+ * function only reads. It takes neither a lock nor the lease, so the fence does not change, and it needs no fsync. Its
+ * statements are those of `begin` and of the counts: a database that was not open prepares no others. Call it within a read
+ * transaction.
+ *
+ * @param onEmpty called when the queue has no message but Done ones
  */
 export function beginByReading(
   connection: Connection,
   queue: QueueName,
   request: BeginRequest,
   walks: TopicWalks,
+  onEmpty: (look: EmptyLook) => void = () => {},
 ): BeginResult | null {
   const table = tableOf[queue];
-  const row = connection.get<LookRow>(statements[table].look, queueLeaseName(queue))!;
-  const holder = heldByAnother(row, request.owner);
-  if (holder !== null) return lastsTooLong(row) ? null : holder;
-  const isDue = row.Ahead === 1 || (row.NextDueUtc !== null && row.NextDueUtc <= row.Now);
-  const { retention } = request;
-  const isOverdue =
-    retention !== undefined &&
-    row.OldestDoneUtc !== null &&
-    row.OldestDoneUtc < row.Now - wholeMs(retention.doneMs);
+  const lease = readLease(connection, queueLeaseName(queue));
+  const holder = lease === undefined ? null : heldByAnother(lease, request.owner);
+  if (holder !== null) return lastsTooLong(lease!) ? null : holder;
+  const now = lease?.Now ?? connection.now();
+  const left = readLeft(connection, table, now);
+  const nextDueUtc = nextDueOf(left);
+  const isDue = left.throttled || left.isAhead || (nextDueUtc !== null && nextDueUtc <= now);
   // When this owner already has the lease, `begin` takes it again, which ends the owner's earlier run (L2).
-  if (row.Held === 1 || isDue || isOverdue || row.Claimed === 1 || row.Throttled === 1) return null;
-  const parked =
-    row.Parked === 1
-      ? readParked(connection, table, request.handled ?? [], walks.Parked, row.Now)
-      : { topics: [], more: false };
+  const isHeld = lease !== undefined && lease.ExpiresUtc !== null && lease.ExpiresUtc > now;
+  if (isDue || isHeld || isPurgeDue(left, request.retention, now)) return null;
+  const presence = readPresence(connection, table);
+  if (presence.claimed) return null;
+  const parked = presence.parked
+    ? readParked(connection, table, request.handled ?? [], walks.Parked, now)
+    : noneParked;
   if (parked.more) return null;
-  const nextDueInMs = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
-  const none = {
-    messages: [],
-    more: false,
-    throttled: false,
-    onlySolo: false,
-    purged: 0,
-    recovered: 0,
-    nowUtc: new Date(row.Now),
-  };
-  // A parked message has a due time or an ordering group.
-  const isEmpty = row.NextDueUtc === null && row.Dead === 0 && row.Grouped === 0;
-  const counts = isEmpty ? { stored: nothingStored } : counted(connection, table, row.Now);
-  return { status: 'idle', ...none, nextDueInMs, parked, ...counts };
+  if (nextDueUtc === null && !presence.dead && !presence.grouped) {
+    onEmpty({ now, oldestDoneUtc: left.oldestDoneUtc });
+  }
+  const rest = { nextDueInMs: nextDueUtc === null ? null : nextDueUtc - now, throttled: false };
+  const none = { messages: [], more: false, onlySolo: false, purged: 0, recovered: 0, nowUtc: new Date(now) };
+  return { status: 'idle', ...none, ...rest, parked, ...counted(connection, table, now, rest, presence) };
 }
 
 /**
@@ -128,8 +100,12 @@ export function begin(
   const callId = nextCallId();
   const lease = takeLease(connection, { ...request, name }, now, callId);
   calls.began(lease, callId);
-  const recovered = recover(connection, table);
-  const parked = makeParkedDue(connection, table, request.handled ?? [], walks.Parked, now);
+  const presence = readPresence(connection, table);
+  const recovered = presence.claimed ? recover(connection, table) : 0;
+  const parked =
+    presence.parked || recovered > 0
+      ? makeParkedDue(connection, table, request.handled ?? [], walks.Parked, now)
+      : noneParked;
   const left = readLeft(connection, table, now);
   const purged = purge(connection, table, request.retention, left, now);
   if (left.isAhead) drawInDueTimes(connection, table, now);
@@ -144,12 +120,12 @@ export function begin(
     isDelayedDue: left.throttled || (left.delayedUtc !== null && left.delayedUtc <= now),
   });
   const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
+  const rest = { nextDueInMs, throttled };
   const more = claimed.more || drewIn;
-  const nowUtc = new Date(now);
-  const found = { ...claimed, more, nextDueInMs, throttled, purged, nowUtc, recovered, parked };
+  const found = { ...claimed, ...rest, more, purged, nowUtc: new Date(now), recovered, parked };
   if (claimed.messages.length === 0) {
     releaseLease(connection, lease);
-    return { status: 'idle', ...found, ...counted(connection, table, now) };
+    return { status: 'idle', ...found, ...counted(connection, table, now, rest) };
   }
   return { status: 'claimed', ...found, lease, expiresInMs: wholeMs(request.durationMs) };
 }

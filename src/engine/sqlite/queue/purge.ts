@@ -13,18 +13,26 @@ const statements = perTable((table) => ({
     WHERE Status = 2 AND (SettledUtc, Sequence) <= (?, ?)`,
 }));
 
+/** Whether there is a Done message whose retention is over. */
+export function isPurgeDue(
+  { oldestDoneUtc }: Pick<Left, 'oldestDoneUtc'>,
+  retention: Retention | undefined,
+  now: number,
+): boolean {
+  return retention !== undefined && oldestDoneUtc !== null && oldestDoneUtc < now - wholeMs(retention.doneMs);
+}
+
 /** Returns how many were removed. Call it within a write transaction, as the lease's holder. */
 export function purge(
   connection: Connection,
   table: QueueTable,
   retention: Retention | undefined,
-  { oldestDoneUtc }: Pick<Left, 'oldestDoneUtc'>,
+  left: Pick<Left, 'oldestDoneUtc'>,
   now: number,
 ): number {
-  if (retention === undefined || retention.limit <= 0 || oldestDoneUtc === null) return 0;
+  if (retention === undefined || retention.limit <= 0 || !isPurgeDue(left, retention, now)) return 0;
   const { last, remove } = statements[table];
   const before = now - wholeMs(retention.doneMs);
-  if (oldestDoneUtc >= before) return 0;
   const cut = connection.get<{ SettledUtc: number; Sequence: number }>(last, before, retention.limit - 1);
   return connection.run(remove, cut?.SettledUtc ?? before - 1, cut?.Sequence ?? Number.MAX_SAFE_INTEGER);
 }

@@ -45,6 +45,12 @@ export function readLeft(connection: Connection, table: QueueTable, now: number)
   return { throttled: throttled === 1, isAhead: ahead === 1, promptUtc, delayedUtc, oldestDoneUtc };
 }
 
+/** The earliest due time of the unblocked messages; null when there are none. */
+export function nextDueOf({ promptUtc, delayedUtc }: Left): number | null {
+  const dueTimes = [promptUtc, delayedUtc].filter((utc) => utc !== null);
+  return dueTimes.length === 0 ? null : Math.min(...dueTimes);
+}
+
 export interface Rest {
   readonly nextDueInMs: number | null;
   readonly throttled: boolean;
@@ -67,10 +73,11 @@ export function restOf(
 ): Rest {
   const drewIn = found.isAhead;
   if (drewIn) drawInDueTimes(connection, table, now);
-  const { throttled, isAhead, promptUtc, delayedUtc } = drewIn ? readLeft(connection, table, now) : found;
-  const dueTimes = [promptUtc, delayedUtc].filter((utc) => utc !== null);
+  const left = drewIn ? readLeft(connection, table, now) : found;
+  const { throttled } = left;
+  const nextDueUtc = nextDueOf(left);
   // When one call cannot draw in all of them, the next one goes on at once.
-  const next = isAhead ? 0 : dueTimes.length === 0 ? null : Math.max(0, Math.min(...dueTimes) - now);
+  const next = left.isAhead ? 0 : nextDueUtc === null ? null : Math.max(0, nextDueUtc - now);
   const isDue = next === 0;
   // A throttled message was due when it was throttled.
   return { nextDueInMs: throttled ? 0 : next, throttled, isDue, drewIn: drewIn && isDue };

@@ -29,9 +29,11 @@ import type { DatabaseHandle } from '../handle.ts';
 import { joinThroughQueries } from '../queried-transaction.ts';
 import { runScript, type Script } from '../script.ts';
 import { joinTransaction, refusal } from '../transaction.ts';
+import type { EmptyLook } from '../unchanged-files.ts';
 import { act, replace } from './act.ts';
 import { begin, beginByReading } from './begin.ts';
 import { Commits, isStoredSql } from './commits.ts';
+import { beginWithoutOpening } from './empty-look.ts';
 import { insertMessages, insertStatement } from './enqueue.ts';
 import { countMessages, findMessages } from './find.ts';
 import { QueueMemory } from './queue-memory.ts';
@@ -102,10 +104,18 @@ export class SqliteWorkQueue implements WorkQueue {
       : this.#foreignCommits.of(transaction as object, messageId);
   }
 
-  begin(request: BeginRequest): Promise<BeginResult> {
+  async begin(request: BeginRequest): Promise<BeginResult> {
+    this.#handle.assertOpen();
+    const { file } = this.#handle;
+    const known = beginWithoutOpening(file, this.#table, request);
+    if (known !== null) return known;
+    const onEmpty = (look: EmptyLook) => file.unchanged?.remember(file.path, this.#table, look);
     return this.#remembering((memory) =>
       this.#handle.lookOrWrite(
-        (connection) => beginByReading(connection, this.name, request, memory().walks),
+        (connection) =>
+          connection.transaction('read', () =>
+            beginByReading(connection, this.name, request, memory().walks, onEmpty),
+          ),
         (connection, now) => begin(connection, this.name, request, memory(), now),
       ),
     );
