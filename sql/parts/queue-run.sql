@@ -141,7 +141,8 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]
   @Together int = 1,
   @ThrottledAfter nvarchar(max) = NULL,
   @LastCallId uniqueidentifier = NULL,
-  @Count int = NULL
+  @Count int = NULL,
+  @Keyed bit = 1
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -154,7 +155,7 @@ IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR
 IF @LastCallId IS NOT NULL AND @Count >= 0 AND @Again = 0 AND @Then = N'claim' AND @Errors IS NULL AND @Rooms IS NULL
 BEGIN
   DECLARE @Answered bit;
-  EXEC [$(Schema)].[$(Queue)_SettleDone] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Count = @Count,
+  EXEC [$(Schema)].[$(Queue)_SettleDone] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Count = @Count, @Keyed = @Keyed,
     @LastCallId = @LastCallId, @Limit = @Limit, @MaxBytes = @MaxBytes, @CallId = @CallId, @FromUtc = @FromUtc, @Answered = @Answered OUTPUT;
   IF @Answered = 1 RETURN;
 END;

@@ -346,7 +346,7 @@ BEGIN
   SET @IsAhead = CASE WHEN EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE Status = 0 AND Blocked = 0 AND SetUtc > @Latest) THEN 1 ELSE 0 END;
-  IF @IsAhead = 0 AND (@NextHash IS NULL OR (
+  IF @IsAhead = 0 AND (@NextHash IS NULL OR (@NextDue <= @Now AND @Claimed > 0 AND @Claimed = @Limit) OR (
     NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence)

@@ -27,6 +27,7 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleDone]
   @AcquisitionId uniqueidentifier,
   @LeaseMs bigint,
   @Count int,
+  @Keyed bit,
   @LastCallId uniqueidentifier,
   @Limit int,
   @MaxBytes bigint,
@@ -42,7 +43,8 @@ SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction; commit or roll back first.', 1;
 SET @Answered = 0;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)'), @Now datetime2(3);
-DECLARE @From datetime2(3) = DATEFROMPARTS(1, 1, 1), @NextHash binary(32), @NextUtc datetime2(3), @Plain int, @Bytes bigint;
+DECLARE @From datetime2(3) = DATEFROMPARTS(1, 1, 1), @NextHash binary(32), @NextUtc datetime2(3), @Plain int, @Keys int, @Bytes bigint;
+DECLARE @Heads int = 0, @HeadUtc datetime2(3);
 
 BEGIN TRANSACTION;
 -- Lock the row before reading the clock: waiting for the lock must not shorten the lease.
@@ -59,18 +61,32 @@ BEGIN
   ROLLBACK;
   RETURN;
 END;
+-- The next message of each group becomes its head when the claimed ones, which are all Done below, have left the group.
+IF @Keyed = 1
+BEGIN
+  SELECT @Heads = COUNT(*), @HeadUtc = MIN(h.DueUtc)
+:r parts/queue-next-heads.sql
+  WHERE h.Status = 0 AND h.Blocked = 1;
+  IF @Heads > 0
+    UPDATE q SET Blocked = 0
+:r parts/queue-next-heads.sql
+      JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) ON q.Sequence = h.Sequence
+    WHERE q.Status = 0 AND q.Blocked = 1;
+END;
 UPDATE q
 SET Status = 2, SettledUtc = @Now, Parks = 0, Recovered = 0, InGroup = 0
 FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
 WHERE Sequence IN (
     SELECT Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1)
-  AND Status = 1 AND ClaimFence = @Fence AND OrderingKey IS NULL;
+  AND Status = 1 AND ClaimFence = @Fence AND (@Keyed = 1 OR OrderingKey IS NULL);
 IF @@ROWCOUNT <> @Count
 BEGIN
   ROLLBACK;
   RETURN;
 END;
 IF @FromUtc <= @Now SET @From = @FromUtc;
+-- A head that was unblocked may have been due before @From.
+IF @HeadUtc < @From SET @From = @HeadUtc;
 -- Another program may have stored the greatest integer; adding to it would fail the whole claim.
 UPDATE q
 SET Status = 1, ClaimFence = @Fence, Attempts = CASE WHEN Attempts < 2147483647 THEN Attempts + 1 ELSE Attempts END
@@ -78,8 +94,19 @@ FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
 WHERE Sequence IN (
     SELECT TOP (@Limit) Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From AND DueUtc <= @Now ORDER BY DueUtc, Sequence);
-SELECT @Plain = SUM(CASE WHEN OrderingHash IS NULL AND Recovered = 0 AND ClaimFence = @Fence THEN 1 ELSE 0 END), @Bytes = SUM(ContentBytes)
+SELECT @Plain = SUM(CASE WHEN Recovered = 0 AND ClaimFence = @Fence THEN 1 ELSE 0 END), @Keys = COUNT(OrderingHash), @Bytes = SUM(ContentBytes)
 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1;
+-- No claimed message may overtake another of its key. This read sees messages that producers have not committed, and takes
+-- no lock (Q10).
+IF @Keys > 0 AND EXISTS (
+    SELECT 1
+    FROM (
+        SELECT OrderingHash, MAX(Sequence) AS Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
+        WHERE Status = 1 AND InGroup = 1 AND OrderingHash IS NOT NULL GROUP BY OrderingHash) l
+      JOIN [$(Schema)].[$(Queue)] e WITH (FORCESEEK, READUNCOMMITTED)
+        ON e.OrderingHash = l.OrderingHash AND e.InGroup = 1 AND e.OrderingKey IS NOT NULL AND e.Sequence < l.Sequence
+    WHERE e.Status <> 1)
+  SET @Plain = 0;
 IF @Plain IS NULL OR @Plain <> @Limit OR @Bytes > @MaxBytes
 BEGIN
   ROLLBACK;

@@ -82,6 +82,6 @@ export class KnownQueue {
 
   #isPlainEnd({ sequence, messageId, kind }: SettledMessage): boolean {
     const message = this.inFlight.get(sequence);
-    return kind === 'done' && message?.messageId === messageId && message.orderingKey === null;
+    return kind === 'done' && message?.messageId === messageId;
   }
 }
