@@ -29,6 +29,8 @@ export class KnownQueue {
    * message was in flight, and the call had nothing else to do. The next claim is probably like it.
    */
   #plainCallId: string | null = null;
+  /** Whether the server could not take the short way that the last claim's id allows, since a call looked from the front. */
+  #isRefused = false;
   /** When another call last unblocked a message, which may be due before all others. */
   #unblockedAt = Number.NEGATIVE_INFINITY;
 
@@ -46,7 +48,17 @@ export class KnownQueue {
     // The parameter has the form of the server's own time, without a zone.
     const utc = FromUtc instanceof Date ? FromUtc.toISOString().slice(0, -1) : null;
     this.#fromUtc = this.#unblockedAt < sentAt ? utc : null;
-    if (from === null) this.#lookedFromFrontAt = sentAt;
+    if (from !== null) return;
+    this.#lookedFromFrontAt = sentAt;
+    this.#isRefused = false;
+  }
+
+  /**
+   * Records that a call which named the last claim had to go the usual way after all. Trying takes time, and what was in
+   * the way (followers before the messages that can be claimed, as a rule) is often there again.
+   */
+  refused(): void {
+    this.#isRefused = true;
   }
 
   /** Records the messages of a claim that could take at most `limit`. */
@@ -64,11 +76,18 @@ export class KnownQueue {
    * Null otherwise, and when a call must look from the front, because that call does whatever else there is to do.
    */
   lastCallId({ outcomes, then }: SettleRequest): string | null {
-    if (this.#plainCallId === null || then.do !== 'claim' || this.fromUtc === null) return null;
+    if (this.#plainCallId === null || this.#isRefused || then.do !== 'claim' || this.fromUtc === null)
+      return null;
     const ends = new Set(outcomes.map(({ sequence }) => sequence));
     const areAllPlain =
       ends.size === this.inFlight.size && outcomes.every((outcome) => this.#isPlainEnd(outcome));
     return areAllPlain ? this.#plainCallId : null;
+  }
+
+  /** Whether a message in flight has an ordering key. */
+  get isKeyed(): boolean {
+    for (const { orderingKey } of this.inFlight.values()) if (orderingKey !== null) return true;
+    return false;
   }
 
   /** Drops a message that another call has settled. If it had a key, that call has unblocked the key's next message. */
