@@ -17,8 +17,9 @@
 -- whatever their keys. If it left out a member before one that it took (a Dead, blocked, throttled, recovered or
 -- uncommitted one, or one that is not due), the call takes everything back, and LeaseSettleClaim blocks the followers.
 -- While it holds the lease's row, nothing changes in a group except that producers add messages, because Complete locks that row
--- too for a message with a key. The members that come next after the settled ones may be blocked. As many are unblocked as
--- were claimed, not only the head, so that a group of many messages goes on to fill a batch.
+-- too for a message with a key. The members that come next after the settled ones may be blocked. One more is unblocked than
+-- was claimed, not only the head, so that a group of many messages goes on to fill a batch, and a group whose messages are due
+-- before all others takes more of the next one.
 --
 -- It neither removes messages, nor puts throttled ones back, nor draws in due times. So once a second the caller does
 -- not ask for it, nor while an answer says that there is something of this to do.
