@@ -111,12 +111,12 @@ GO
 -- recovered messages together, if each has been started only once, Q7; @Rooms and @ThrottledAfter: see Begin); or 'renew-lease' or
 -- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages. Pass null at
 -- least once a second; see queue-settle-and-claim.sql. @LastCallId and @Count may
--- make a call faster that settles as Done all messages in flight, if they are all from one full claim, none
+-- make a call faster that settles as Done all messages in flight, if they are all from one full claim, none of them
 -- recovered, and if the next claim is full too: the @CallId of that claim, if it was the last call, and how many of its
--- messages are in flight. @Keyed: 0 if none of these has an ordering key, which makes it faster still. @Outcomes is then not read,
--- so each outcome must be done. Such a call neither removes messages
--- nor puts throttled ones back, so pass null at least once a second, and after an answer with Purged or Throttled. If it was not
--- possible, the answer's Short is not 1; trying has taken some time, so pass null until a second is over.
+-- messages are in flight. @Keyed 0: none of these has an ordering key, which spares the call a look. @Outcomes is then not
+-- read, so each outcome must be done. Such a call neither removes messages
+-- nor puts throttled ones back, so pass null at least once a second, and after an answer with Purged or Throttled. The answer's
+-- Short is 1 if the call was faster. Otherwise it was slower for trying, so pass null for a while after two such answers.
 -- First row: Lease is 'renewed', 'released' or 'lost'; then the
 -- sequences whose outcome matched no message; then the claimed messages; then, with 'released', the counts, as Begin returns them.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleAndClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim] AS RETURN 0');

@@ -346,9 +346,9 @@ BEGIN
   SET @IsAhead = CASE WHEN EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE Status = 0 AND Blocked = 0 AND SetUtc > @Latest) THEN 1 ELSE 0 END;
-  -- After a full batch the next claim finds out whether a due message is a follower. Followers that the run comes to in their
-  -- turn are then never blocked.
-  IF @IsAhead = 0 AND (@NextHash IS NULL OR (@Claimed = @Limit AND @Claimed > 0 AND @NextDue <= @Now) OR (
+  -- After a full claim that met no follower in its way, the next one finds out whether this message is a follower. Those
+  -- that it meets in their turn are then never blocked.
+  IF @IsAhead = 0 AND (@NextHash IS NULL OR (@Claimed = @Limit AND @Claimed > 0 AND @Rounds = 0 AND @NextDue <= @Now) OR (
     NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence)

@@ -108,9 +108,13 @@ test('Q8, Q10: the last claim is named when its messages have keys, and the call
   expect(queue.isKeyed).toBe(false);
 });
 
-test('Q8: after a call that could not go the short way, none tries it until one has looked from the front', () => {
+test('Q8: after two calls in a row that could not go the short way, none tries it until one has looked from the front', () => {
   const queue = after([[message(1)], 1]);
-  queue.refused();
+  for (const isShort of [false, true, false]) {
+    queue.tried(isShort);
+    expect(queue.lastCallId(settling([done(1)]))).toBe(callId);
+  }
+  queue.tried(false);
   expect(queue.lastCallId(settling([done(1)]))).toBeNull();
   queue.answered({ FromUtc: from }, queue.fromUtc, performance.now());
   expect(queue.lastCallId(settling([done(1)]))).toBeNull();

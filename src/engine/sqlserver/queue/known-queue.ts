@@ -14,6 +14,9 @@ import type { Row } from '../database.ts';
 /** Milliseconds after which a call looks at all due messages again, also at those that were committed late. */
 const lookFromFrontAfterMs = 1_000;
 
+/** After so many calls in a row that tried the short way in vain, none tries it until one looks from the front. */
+const mostRefusals = 2;
+
 type Claimed = Pick<Claim, 'messages' | 'more' | 'throttled' | 'purged'>;
 
 /** A run's knowledge of its queue, under one fence. */
@@ -29,8 +32,8 @@ export class KnownQueue {
    * message was in flight, and the call had nothing else to do. The next claim is probably like it.
    */
   #plainCallId: string | null = null;
-  /** Whether the server could not take the short way that the last claim's id allows, since a call looked from the front. */
-  #isRefused = false;
+  /** How many calls in a row could not take the short way that the last claim's id allows, since one looked from the front. */
+  #refusals = 0;
   /** When another call last unblocked a message, which may be due before all others. */
   #unblockedAt = Number.NEGATIVE_INFINITY;
 
@@ -50,15 +53,15 @@ export class KnownQueue {
     this.#fromUtc = this.#unblockedAt < sentAt ? utc : null;
     if (from !== null) return;
     this.#lookedFromFrontAt = sentAt;
-    this.#isRefused = false;
+    this.#refusals = 0;
   }
 
   /**
-   * Records that a call which named the last claim had to go the usual way after all. Trying takes time, and what was in
-   * the way (followers before the messages that can be claimed, as a rule) is often there again.
+   * Records whether a call that named the last claim went the short way. The usual way moves what is often in the way:
+   * followers before the messages that can be claimed. If the next try fails too, there is something else, and trying takes time.
    */
-  refused(): void {
-    this.#isRefused = true;
+  tried(isShort: boolean): void {
+    this.#refusals = isShort ? 0 : this.#refusals + 1;
   }
 
   /** Records the messages of a claim that could take at most `limit`. */
@@ -76,7 +79,12 @@ export class KnownQueue {
    * Null otherwise, and when a call must look from the front, because that call does whatever else there is to do.
    */
   lastCallId({ outcomes, then }: SettleRequest): string | null {
-    if (this.#plainCallId === null || this.#isRefused || then.do !== 'claim' || this.fromUtc === null)
+    if (
+      this.#plainCallId === null ||
+      this.#refusals >= mostRefusals ||
+      then.do !== 'claim' ||
+      this.fromUtc === null
+    )
       return null;
     const ends = new Set(outcomes.map(({ sequence }) => sequence));
     const areAllPlain =

@@ -169,7 +169,7 @@ export class RunCalls {
     const unmatched = unmatchedRows.map(({ Sequence }) => Number(Sequence));
     for (const { sequence } of outcomes) inFlight.delete(sequence);
     if (then.do === 'claim') known.claimed(found, then.limit, callId);
-    if (lastCallId !== null && header.Short !== true) known.refused();
+    if (lastCallId !== null) known.tried(header.Short === true);
     known.answered(header, fromUtc, sentAt);
     if (header.Lease === 'lost') {
       return { ...found, lease: 'lost', expiresInMs: 0, more: false, nextDueInMs: null, unmatched };
