@@ -144,16 +144,20 @@ describeOnServer(`the short calls of a busy run on SQL Server (${serverVariable}
     ['claimed under another fence', keyed('K0'), 'Status = 1, ClaimFence = 99'],
     ['Dead', keyed('K0'), 'Status = 3, SettledUtc = EnqueuedUtc'],
     ['throttled', keyed('K0'), 'Blocked = 2'],
-  ])('Q7, Q10: a claim that meets one that is %s is taken back', async (_, before, change) => {
-    const queue = database.queue('outbox');
-    await queue.enqueue([...['A', 'B', 'C'].map((payload) => message(payload)), before, keyed('K1')]);
-    const busy = await run();
-    if (change !== null)
-      await pool.request().query(`UPDATE messaging.Outbox SET ${change} WHERE Payload = N'K0'`);
-    expect((await busy.next()).isShort).toBe(false);
-    // The outcomes were not sent, so the two messages are still claimed.
-    expect(await queue.statistics()).toMatchObject({ done: 0 });
-  }, 60_000);
+  ])(
+    'Q7, Q10: a claim that meets one that is %s is taken back',
+    async (_, before, change) => {
+      const queue = database.queue('outbox');
+      await queue.enqueue([...['A', 'B', 'C'].map((payload) => message(payload)), before, keyed('K1')]);
+      const busy = await run();
+      if (change !== null)
+        await pool.request().query(`UPDATE messaging.Outbox SET ${change} WHERE Payload = N'K0'`);
+      expect((await busy.next()).isShort).toBe(false);
+      // The outcomes were not sent, so the two messages are still claimed.
+      expect(await queue.statistics()).toMatchObject({ done: 0 });
+    },
+    60_000,
+  );
 
   test('Q8, Q10: a repeated call returns the messages of a key in their order, also one that was replaced', async () => {
     const queue = database.queue('outbox');
