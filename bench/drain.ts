@@ -16,8 +16,8 @@ interface Case {
 }
 
 const batches = [1, 10, 100, 500];
-const messagesOf = (batch: number, quick: boolean, { scale, callsAtMost }: Places) =>
-  quick ? Math.min(20 * batch, 1_000) : Math.min(50_000 * scale, batch * callsAtMost);
+const messagesOf = (batch: number, quick: boolean, { messagesAtMost, callsAtMost }: Places) =>
+  quick ? Math.min(20 * batch, 1_000) : Math.min(messagesAtMost, batch * callsAtMost);
 
 /** Small batches sync to disk for every few messages: a repetition takes minutes, so the noise averages out. */
 const repetitionsAtMost = (batch: number) => (batch < 100 ? 1 : Number.POSITIVE_INFINITY);

@@ -18,7 +18,7 @@ export const keyed: Benchmark = {
   name: 'keyed',
   title: 'draining messages of many ordering keys, as a share of the speed without keys',
   async run({ places, quick, repetitions, progress, measured }) {
-    const count = (quick ? 2_000 : 20_000) * places.scale;
+    const count = quick ? 2_000 : Math.min(20_000, places.messagesAtMost);
     const cold = places.coldCalls * Math.max(...cases.map(({ batchSize }) => batchSize));
     const place = await places.open('keyed');
     progress('filling');

@@ -18,7 +18,11 @@ export interface Places {
    * them, because a host keeps its sessions.
    */
   readonly coldCalls: number;
-  /** The most calls of a drain that fit into reasonable time. */
+  /**
+   * The most messages, and the most calls, of a drain that fit into reasonable time. A server without hints for its plans reads a
+   * table of a few thousand rows whole, for a batch of hundreds: then the figures are those of the table's size.
+   */
+  readonly messagesAtMost: number;
   readonly callsAtMost: number;
   /** Makes an empty place: a registry and tenants of its own. */
   open(name: string): Promise<Place>;

@@ -27,6 +27,7 @@ export function sqlitePlaces(parent: string): Places {
     minimalLoop: null,
     scale: 1,
     coldCalls: 0,
+    messagesAtMost: 50_000,
     callsAtMost: Number.POSITIVE_INFINITY,
     open: async (name) => openPlace(join(root, name)),
     remove: async () => remove(),

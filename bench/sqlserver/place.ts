@@ -29,7 +29,8 @@ export function sqlServerPlaces(connectionString: string): Places {
     // Every call crosses a network, and creating a tenant's database takes seconds.
     scale: 0.1,
     coldCalls: 2,
-    callsAtMost: 500,
+    messagesAtMost: 20_000,
+    callsAtMost: 2_000,
     open: () => openPlace(databases),
     remove: () => databases.dispose(),
   };

@@ -9,6 +9,10 @@ import { completeHandler, type Handler } from './handler.ts';
 export class HandlerSet implements Iterable<Handler> {
   readonly #byTopic = new Map<string, Handler>();
   readonly #bySource = new Map<string | null, Map<string, Handler>>();
+  /** The last answer of `find`: messages of one topic often follow each other. */
+  #last:
+    | { readonly topic: string; readonly source: string | null; readonly handler: Handler | undefined }
+    | undefined;
 
   /** @throws MultiOutboxError DUPLICATE_HANDLER that names both */
   constructor(handlers: readonly Handler[]) {
@@ -29,8 +33,11 @@ export class HandlerSet implements Iterable<Handler> {
   }
 
   find(topic: string, source: string | null): Handler | undefined {
-    const key = topic.toLowerCase();
-    return this.#bySource.get(source)?.get(key) ?? this.#byTopic.get(key);
+    if (this.#last?.topic !== topic || this.#last.source !== source) {
+      const key = topic.toLowerCase();
+      this.#last = { topic, source, handler: this.#bySource.get(source)?.get(key) ?? this.#byTopic.get(key) };
+    }
+    return this.#last.handler;
   }
 
   /** What these handlers handle, for an engine. */

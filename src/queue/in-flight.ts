@@ -102,27 +102,29 @@ export class MessagesInFlight {
   }
 
   /**
-   * Starts the next message. Returns false when no message waits, or the run's concurrency is used up.
+   * Starts the next message. Returns the time when its handler returned, or undefined when no message waits, or the run's
+   * concurrency is used up.
    * @param now by `performance.now()`, which is not read more often than needed: it costs more than many a handler
    */
-  startNext(now: number): boolean {
+  startNext(now: number): number | undefined {
     const { attempts, dispatch, blocks, tally, onEnded } = this.#options;
-    if (this.#running.length >= dispatch.concurrency) return false;
+    if (this.#running.length >= dispatch.concurrency) return undefined;
     const next = this.#waiting.next();
-    if (next === undefined) return false;
+    if (next === undefined) return undefined;
     if (next.handler === null) {
       this.#finish(next, next.verdict);
       if (next.verdict.kind === 'dead')
         this.#options.failures.refused(next.message, next.verdict.error, this.#handlerOf(next));
-      return true;
+      return now;
     }
     const attempt = new Attempt(next.message, next.handler, attempts, now, onEnded);
     tally.times.started(next.message, now);
     this.#running.push(attempt);
     publishPoint('handler:start', attempts.tenant.id);
     attempt.start();
-    blocks.called(next.handler.topic, (attempt.endedAt ?? performance.now()) - now);
-    return true;
+    const returnedAt = attempt.endedAt ?? performance.now();
+    blocks.called(next.handler.topic, returnedAt - now);
+    return returnedAt;
   }
 
   /** Records the outcome of an attempt that has ended. */

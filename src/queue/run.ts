@@ -10,6 +10,7 @@ import { lastUsed } from '../compiled-code.ts';
 import type { ClaimedMessage, EnqueueResult, NewMessage, Outcome } from '../engine/message.ts';
 import type { BeginResult, SettleRequest, WorkQueue } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
+import { EventLoopYielder } from '../event-loop-yielder.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { messageTimeMetrics } from '../telemetry/metrics.ts';
@@ -107,6 +108,9 @@ async function startRun(
   publishPoint('run:claimed', options.tenant.id);
   return new QueueRun(options, { begun, sentAt }, { tally, backlog, blocks, rooms });
 }
+
+/** How long a run may keep the event loop busy, in milliseconds, before it lets others go on. A call may take longer. */
+const longestTurnMs = 1;
 
 type RunEvent =
   | { readonly kind: 'ended'; readonly attempt: Attempt; readonly outcome: Outcome }
@@ -221,6 +225,7 @@ class QueueRun implements BeatingRun {
 
   /** Returns when the lease is released, or is lost and all outcomes have been sent. */
   async #loop(): Promise<void> {
+    const yielder = new EventLoopYielder(longestTurnMs);
     for (;;) {
       if (this.#phase.isTimeOver) this.#on({ kind: 'time-over' });
       this.#startWaiting();
@@ -250,8 +255,8 @@ class QueueRun implements BeatingRun {
       }
       publishPoint('run:claimed', this.#options.tenant.id);
       this.#accept(answer.messages);
-      // Yield: an engine and handlers that answer synchronously would starve timers and other tenants' runs.
-      await immediate();
+      // An engine and handlers that answer synchronously would starve timers and other tenants' runs.
+      await yielder.yieldIfDue();
     }
   }
 
@@ -290,10 +295,8 @@ class QueueRun implements BeatingRun {
     if (this.#isStarting) return;
     this.#isStarting = true;
     try {
-      for (;;) {
-        const now = performance.now();
-        if (!this.#mayStart(now) || !this.#inFlight.startNext(now)) break;
-      }
+      let now: number | undefined = performance.now();
+      while (now !== undefined && this.#mayStart(now)) now = this.#inFlight.startNext(now);
     } finally {
       this.#isStarting = false;
       this.#blocks.paused();

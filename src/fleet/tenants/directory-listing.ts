@@ -1,8 +1,8 @@
 import type { TenantDefinition } from '../../engine/registry.ts';
 import { errorText, MultiOutboxError, propertyOf } from '../../errors.ts';
+import { EventLoopYielder } from '../../event-loop-yielder.ts';
 import { guardedSignal } from '../../guarded-signal.ts';
 import { type TenantInput, tenantDefinition } from './definition.ts';
-import { EventLoopYielder } from './event-loop-yielder.ts';
 import { readAll } from './read-all.ts';
 import { tenantIdPattern } from './tenant-id.ts';
 

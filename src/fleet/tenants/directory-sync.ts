@@ -3,13 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { duration } from '../../duration-text.ts';
 import type { Registry, TenantDefinition, TenantRecord } from '../../engine/registry.ts';
 import { errorText, isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
+import { EventLoopYielder } from '../../event-loop-yielder.ts';
 import { HeldLease } from '../../lease/lease.ts';
 import { takeLease } from '../../lease/leases.ts';
 import type { Settings } from '../../settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { definitionOf } from './definition.ts';
 import { type Directory, directoryTag, type ListedTenant, readDirectory } from './directory-listing.ts';
-import { EventLoopYielder } from './event-loop-yielder.ts';
 import { Refresh, refreshRetryMs } from './refresh.ts';
 import { readTenantChanges } from './tenant-changes.ts';
 

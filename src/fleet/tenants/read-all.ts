@@ -1,6 +1,6 @@
 import { MultiOutboxError } from '../../errors.ts';
+import { EventLoopYielder } from '../../event-loop-yielder.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
-import { EventLoopYielder } from './event-loop-yielder.ts';
 
 /** A list that is foreign code: it may wait for each entry, fail, or never end. */
 interface ForeignList<Entry> {

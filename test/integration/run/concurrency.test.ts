@@ -71,9 +71,12 @@ describe('handlers at once (D2)', () => {
     expect(state.most).toBe(3);
   });
 
-  test('handlers that return at once run one after another, and the run yields between batches', async () => {
+  test('handlers that return at once run one after another, and the run lets others go on between batches that take a millisecond', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(50));
+    const now = performance.now.bind(performance);
+    let handled = 0;
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + handled);
     let turns = 0;
     let counting = true;
     const count = () => {
@@ -81,8 +84,12 @@ describe('handlers at once (D2)', () => {
       if (counting) setImmediate(count);
     };
     setImmediate(count);
-    const report = await run(queue, [orders(() => {})], { dispatch: { batchSize: 5 } });
+    const aMillisecondEach = orders(() => {
+      handled++;
+    });
+    const report = await run(queue, [aMillisecondEach], { dispatch: { batchSize: 5 } });
     counting = false;
+    clock.mockRestore();
     expect(report.counts.done).toBe(50);
     expect(turns).toBeGreaterThanOrEqual(9);
   });

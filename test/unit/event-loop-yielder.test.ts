@@ -1,4 +1,4 @@
-import { EventLoopYielder } from '../../../../src/fleet/tenants/event-loop-yielder.ts';
+import { EventLoopYielder } from '../../src/event-loop-yielder.ts';
 
 beforeEach(() => {
   // Fakes only the clock that the yielder reads.
