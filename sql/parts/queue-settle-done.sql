@@ -113,9 +113,11 @@ IF @Keys > 0 AND EXISTS (
     FROM (
         SELECT OrderingHash, MAX(Sequence) AS Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
         WHERE Status = 1 AND InGroup = 1 AND OrderingHash IS NOT NULL GROUP BY OrderingHash) l
-      JOIN [$(Schema)].[$(Queue)] e WITH (FORCESEEK, READUNCOMMITTED)
-        ON e.OrderingHash = l.OrderingHash AND e.InGroup = 1 AND e.OrderingKey IS NOT NULL AND e.Sequence < l.Sequence
-    WHERE e.Status <> 1)
+      CROSS APPLY (
+        SELECT TOP (1) e.Sequence FROM [$(Schema)].[$(Queue)] e WITH (FORCESEEK, READUNCOMMITTED)
+        WHERE e.OrderingHash = l.OrderingHash AND e.InGroup = 1 AND e.OrderingKey IS NOT NULL AND e.Sequence < l.Sequence
+          AND e.Status <> 1
+        ORDER BY e.OrderingHash, e.Sequence) o)
   SET @Plain = 0;
 IF @Plain IS NULL OR @Plain <> @Limit OR @Bytes > @MaxBytes
 BEGIN

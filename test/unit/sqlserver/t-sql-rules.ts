@@ -59,7 +59,7 @@ const underTheLease: Rule = each((procedure, all) => {
 
 /** A claim is taken back if a member of a group is left out before one that it took, committed or not. */
 const takesBackWhatOvertakes =
-  /SET Status = 1, ClaimFence[\s\S]*\nIF @Keys > 0 AND EXISTS \([^;]* e WITH \(FORCESEEK, READUNCOMMITTED\)[^;]*\bWHERE e\.Status <> 1\)\n {2}SET @Plain = 0;\nIF @Plain IS NULL OR @Plain <> @Limit OR [^;]*\nBEGIN\n {2}ROLLBACK;\n {2}RETURN;/;
+  /SET Status = 1, ClaimFence[\s\S]*\nIF @Keys > 0 AND EXISTS \([^;]* e WITH \(FORCESEEK, READUNCOMMITTED\)[^;]*\bAND e\.Status <> 1\n[^;]*\) o\)\n {2}SET @Plain = 0;\nIF @Plain IS NULL OR @Plain <> @Limit OR [^;]*\nBEGIN\n {2}ROLLBACK;\n {2}RETURN;/;
 
 /**
  * Q10: after its last read of an ordering group, a claim looks for messages of the group that producers have not committed. A
