@@ -13,6 +13,7 @@ interface Row {
   readonly MessageId: string;
   readonly Topic: string;
   readonly Payload: string;
+  readonly OrderingKey: string | null;
 }
 
 type Answer = readonly [
@@ -66,6 +67,11 @@ export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void):
           .input('MaxBytes', mssql.BigInt(), maxBytes)
           .input('LastCallId', mssql.UniqueIdentifier(), claimed.length === batch ? lastCallId : null)
           .input('Count', mssql.Int(), claimed.length)
+          .input(
+            'Keyed',
+            mssql.Bit(),
+            claimed.some(({ OrderingKey }) => OrderingKey !== null),
+          )
           .input('CallId', mssql.UniqueIdentifier(), newCallId());
         const answer = (await request.execute('messaging.Outbox_SettleAndClaim'))
           .recordsets as unknown as Answer;

@@ -85,12 +85,14 @@ BEGIN
         -- takes no lock. The chain ends before the first of them.
         UPDATE k SET Uncommitted = u.Sequence
         FROM @Key k JOIN (
-          SELECT l.OrderingHash, MIN(e.Sequence) AS Sequence
+          SELECT l.OrderingHash, f.Sequence
           FROM (SELECT OrderingHash, MAX(Sequence) AS Sequence FROM @Chain GROUP BY OrderingHash) l
-            JOIN [$(Schema)].[$(Queue)] e WITH (FORCESEEK, READUNCOMMITTED)
-              ON e.OrderingHash = l.OrderingHash AND e.InGroup = 1 AND e.OrderingKey IS NOT NULL AND e.Sequence < l.Sequence
-          WHERE NOT EXISTS (SELECT 1 FROM @Chain c WHERE c.Sequence = e.Sequence)
-          GROUP BY l.OrderingHash
+            -- In the order of the index, so that Babelfish seeks each group.
+            CROSS APPLY (
+              SELECT TOP (1) e.Sequence FROM [$(Schema)].[$(Queue)] e WITH (FORCESEEK, READUNCOMMITTED)
+              WHERE e.OrderingHash = l.OrderingHash AND e.InGroup = 1 AND e.OrderingKey IS NOT NULL AND e.Sequence < l.Sequence
+                AND NOT EXISTS (SELECT 1 FROM @Chain c WHERE c.Sequence = e.Sequence)
+              ORDER BY e.OrderingHash, e.Sequence) f
         ) u ON u.OrderingHash = k.OrderingHash;
         IF @@ROWCOUNT > 0
         BEGIN

@@ -111,10 +111,12 @@ GO
 -- recovered messages together, if each has been started only once, Q7; @Rooms and @ThrottledAfter: see Begin); or 'renew-lease' or
 -- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages. Pass null at
 -- least once a second; see queue-settle-and-claim.sql. @LastCallId and @Count may
--- make a call faster that settles as Done all messages in flight, if they are all from one full claim, none with an ordering key or
+-- make a call faster that settles as Done all messages in flight, if they are all from one full claim, none of them
 -- recovered, and if the next claim is full too: the @CallId of that claim, if it was the last call, and how many of its
--- messages are in flight. @Outcomes is then not read, so each outcome must be done. Such a call neither removes messages
--- nor puts throttled ones back, so pass null at least once a second, and after an answer with Purged or Throttled.
+-- messages are in flight. @Keyed 0: none of these has an ordering key, which spares the call a look. @Outcomes is then not
+-- read, so each outcome must be done. Such a call neither removes messages
+-- nor puts throttled ones back, so pass null at least once a second, and after an answer with Purged or Throttled. The answer's
+-- Short is 1 if the call was faster. Otherwise it was slower for trying, so pass null for a while after two such answers.
 -- First row: Lease is 'renewed', 'released' or 'lost'; then the
 -- sequences whose outcome matched no message; then the claimed messages; then, with 'released', the counts, as Begin returns them.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleAndClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim] AS RETURN 0');
@@ -141,7 +143,8 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]
   @Together int = 1,
   @ThrottledAfter nvarchar(max) = NULL,
   @LastCallId uniqueidentifier = NULL,
-  @Count int = NULL
+  @Count int = NULL,
+  @Keyed bit = 1
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -154,7 +157,7 @@ IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR
 IF @LastCallId IS NOT NULL AND @Count >= 0 AND @Again = 0 AND @Then = N'claim' AND @Errors IS NULL AND @Rooms IS NULL
 BEGIN
   DECLARE @Answered bit;
-  EXEC [$(Schema)].[$(Queue)_SettleDone] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Count = @Count,
+  EXEC [$(Schema)].[$(Queue)_SettleDone] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Count = @Count, @Keyed = @Keyed,
     @LastCallId = @LastCallId, @Limit = @Limit, @MaxBytes = @MaxBytes, @CallId = @CallId, @FromUtc = @FromUtc, @Answered = @Answered OUTPUT;
   IF @Answered = 1 RETURN;
 END;

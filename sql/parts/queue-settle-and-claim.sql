@@ -346,7 +346,9 @@ BEGIN
   SET @IsAhead = CASE WHEN EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE Status = 0 AND Blocked = 0 AND SetUtc > @Latest) THEN 1 ELSE 0 END;
-  IF @IsAhead = 0 AND (@NextHash IS NULL OR (
+  -- After a full claim that met no follower in its way, the next one finds out whether this message is a follower. Those
+  -- that it meets in their turn are then never blocked.
+  IF @IsAhead = 0 AND (@NextHash IS NULL OR (@Claimed = @Limit AND @Claimed > 0 AND @Rounds = 0 AND @NextDue <= @Now) OR (
     NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence)
@@ -393,7 +395,8 @@ BEGIN
   INSERT @Claim (Sequence, OrderingHash, DueUtc, Recovered, Bytes)
   SELECT q.Sequence, NULL, q.DueUtc, q.Recovered, 0 FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
   WHERE q.Status = 1 AND q.ClaimFence = @Fence AND NOT EXISTS (SELECT 1 FROM @Listed f WHERE f.Sequence = q.Sequence)
-  ORDER BY CASE WHEN q.OrderingHash IS NULL THEN q.DueUtc ELSE q.EnqueuedUtc END, q.Sequence;
+  ORDER BY CASE WHEN q.OrderingHash IS NULL THEN q.DueUtc
+    ELSE MAX(q.DueUtc) OVER (PARTITION BY q.OrderingHash ORDER BY q.Sequence ROWS UNBOUNDED PRECEDING) END, q.Sequence;
 END;
 COMMIT;
 

@@ -89,7 +89,8 @@ export interface Claim {
   readonly messages: ClaimedMessage[];
   /**
    * Whether more messages can be claimed at once, now or when no other message is in flight (Q7). Throttled messages do
-   * not count, unless the call released the lease.
+   * not count, unless the call released the lease. After a full batch it may also be true, and `nextDueInMs` 0, because of due
+   * messages with ordering keys that the next claim finds to be blocked.
    */
   readonly more: boolean;
   /** Whether due messages are throttled: they can be claimed when their topic has room again. */

@@ -3,7 +3,7 @@
  * way for them. Each test has something in the way of it.
  */
 import { randomUUID } from 'node:crypto';
-import { MessageStatus } from '../../src/engine/message.ts';
+import { type ClaimedMessage, MessageStatus, type NewMessage } from '../../src/engine/message.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
 import {
   anHour,
@@ -26,10 +26,22 @@ import { until } from './until.ts';
 
 const { signal } = new AbortController();
 const limit = 2;
-const numbered = (count: number) => Array.from({ length: count }, (_, at) => message(`${at}`));
+
+const numberedFrom = (first: number, count: number) =>
+  Array.from({ length: count }, (_, at) => message(`${first + at}`));
+
+/** The messages 0, 1, …: without ordering keys, or each with a key of its own. */
+const kinds = {
+  'without ordering keys': (count: number) => numberedFrom(0, count),
+  'with ordering keys': (count: number) =>
+    Array.from({ length: count }, (_, at) => message(`${at}`, { orderingKey: `key ${at}` })),
+};
+const cases = queueNames.flatMap((name) =>
+  Object.entries(kinds).map(([what, numbered]) => ({ name, what, numbered })),
+);
 
 export function busySuite(scene: Scene): void {
-  describe.each(queueNames)('a busy run: %s', (name) => {
+  describe.each(cases)('a busy run: $name $what', ({ name, numbered }) => {
     /** A run in its second batch, which has the messages 2 and 3; the messages from 4 on are due. */
     async function busy(count = 8): Promise<SceneQueue & { run: ClaimedRun }> {
       const place = await scene.queue(name);
@@ -262,6 +274,135 @@ export function busySuite(scene: Scene): void {
       const inFlight = new Map([one!, two!].map((each) => [each.sequence, each]));
       await settle(queue, lease, [...inFlight.values()].map(done), next({ limit: 1, solo: false }));
       expect(await stored(queue, messages[0]!)).toMatchObject({ status: MessageStatus.Claimed });
+    });
+  });
+
+  describe.each(queueNames)('a busy run with ordering groups: %s', (name) => {
+    /** Stores the messages, takes a run through all of them, and returns its claims. */
+    async function drain(letters: NewMessage[], limit: number): Promise<ClaimedMessage[][]> {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(letters);
+      const claims = await finish(queue, await take(queue, { limit }), next({ limit }));
+      expect(claims.flat().every(({ attempt }) => attempt === 1)).toBe(true);
+      expect(await queue.statistics()).toMatchObject({ ready: 0, blocked: 0, claimed: 0 });
+      return claims;
+    }
+
+    test('Q4, Q10: keys that take turns', async () => {
+      const letters = [1, 2, 3, 4, 5].flatMap((at) => ['K', 'L'].flatMap((key) => line(key, `${key}${at}`)));
+      const claims = await drain(letters, 2);
+      expect(claims.map(payloads)).toEqual([1, 2, 3, 4, 5].map((at) => [`K${at}`, `L${at}`]));
+    });
+
+    test('Q4, Q10: one key with many messages', async () => {
+      const claims = await drain(line('K', 'K1', 'K2', 'K3', 'K4', 'K5', 'K6', 'K7'), 2);
+      expect(claims.map(payloads)).toEqual([['K1', 'K2'], ['K3', 'K4'], ['K5', 'K6'], ['K7']]);
+    });
+
+    test('Q4, Q10: keys with more messages in one batch than others', async () => {
+      const letters = [...'KKLAKLKKMLBK'].map((key, at) =>
+        message(`${key}${at}`, /[KLM]/.test(key) ? { orderingKey: key } : {}),
+      );
+      const claims = await drain(letters, 3);
+      expect(claims.map(payloads)).toEqual([
+        ['K0', 'K1', 'L2'],
+        ['A3', 'K4', 'L5'],
+        ['K6', 'K7', 'M8'],
+        ['L9', 'B10', 'K11'],
+      ]);
+    });
+
+    test('Q10: blocked messages go on when those before them are settled', async () => {
+      const { queue } = await scene.queue(name);
+      const letters = line('K', 'K1', 'K2', 'K3', 'K4', 'K5', 'K6', 'K7');
+      await queue.enqueue(letters);
+      const run = await take(queue, { limit });
+      const { lease } = run;
+      // A claim beside messages in flight meets the key's other messages, and blocks them.
+      const beside = await settle(queue, lease, [], next({ limit, solo: false }));
+      expect(beside).toMatchObject({ messages: [], more: false, nextDueInMs: null });
+      expect(await stored(queue, letters[6]!)).toMatchObject({ blocked: true });
+      await queue.enqueue(numberedFrom(0, 6));
+      const claims = await finish(queue, run, next({ limit }));
+      expect(claims.map(payloads)).toEqual([
+        ['K1', 'K2'],
+        ['K3', 'K4'],
+        ['K5', 'K6'],
+        ['K7', '0'],
+        ['1', '2'],
+        ['3', '4'],
+        ['5'],
+      ]);
+    });
+
+    test('Q4, Q10: an unblocked message that was due before all others is the next one', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(line('K', 'K1', 'K2', 'K3'));
+      const { lease, messages } = await take(queue, { limit: 1 });
+      await settle(queue, lease, [], next({ limit: 1, solo: false }));
+      const others = ['A', 'B', 'C', 'D'].map((payload) => message(payload));
+      await queue.enqueue(others);
+      const { dueUtc } = await stored(queue, others[0]!);
+      await until('the clock has moved on', async () => Date.now() > dueUtc.getTime());
+      const seen = payloads(messages);
+      for (let inFlight = messages; inFlight.length > 0; seen.push(...payloads(inFlight)))
+        inFlight = (await settle(queue, lease, inFlight.map(done), next({ limit: 1 }))).messages;
+      expect(seen).toEqual(['K1', 'K2', 'K3', 'A', 'B', 'C', 'D']);
+    });
+
+    test('Q10: a message behind one that is not due is not claimed, and the others are', async () => {
+      const { queue } = await scene.queue(name);
+      const late = message('K1', { orderingKey: 'K', dueInMs: anHour });
+      await queue.enqueue([...numberedFrom(0, 4), late, ...line('K', 'K2'), ...numberedFrom(4, 4)]);
+      const claims = await finish(queue, await take(queue, { limit }), next({ limit }));
+      expect(claims.flat().map(({ payload }) => payload)).toEqual(['0', '1', '2', '3', '4', '5', '6', '7']);
+      expect(await queue.statistics()).toMatchObject({ ready: 2, blocked: 1, claimed: 0 });
+    });
+
+    test('Q10: a message that became due after the next one of its key comes before it', async () => {
+      const { queue } = await scene.queue(name);
+      const late = message('K1', { orderingKey: 'K', dueInMs: 30 });
+      await queue.enqueue([...numberedFrom(0, 2), late, ...line('K', 'K2'), message('2', { dueInMs: 60 })]);
+      await until('all are due', async () => (await queue.statistics()).due === 4);
+      const claims = await finish(queue, await take(queue, { limit }), next({ limit }));
+      expect(claims.map(payloads)).toEqual([['0', '1'], ['K1', 'K2'], ['2']]);
+    });
+
+    test('Q7, Q10: recovered messages of a key are claimed by themselves, one after the other', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(line('K', 'K1', 'K2'));
+      await take(queue);
+      const again = await takeAfterCrash(queue);
+      await settle(queue, again.lease, [{ ...done(again.messages[0]!), kind: 'release', delayMs: 200 }]);
+      await queue.enqueue(numberedFrom(0, 4));
+      await until('all are due', async () => (await queue.statistics()).due === 5);
+      const claims = await finish(queue, await take(queue, { limit }), next({ limit }));
+      expect(
+        claims
+          .flat()
+          .map(({ payload }) => payload)
+          .filter((payload) => payload.startsWith('K')),
+      ).toEqual(['K1', 'K2']);
+      expect(claims.filter((batch) => batch.some(({ recovered }) => recovered)).map(payloads)).toEqual([
+        ['K1'],
+        ['K2'],
+      ]);
+      expect(claims.flat()).toHaveLength(6);
+    });
+
+    test('T1, Q10: a message that its handler’s transaction has settled lets the next one go on', async () => {
+      const { queue } = await scene.queue(name);
+      const letters = [1, 2, 3, 4].flatMap((at) => ['K', 'L'].flatMap((key) => line(key, `${key}${at}`)));
+      await queue.enqueue(letters);
+      const { lease, messages } = await take(queue, { limit });
+      const second = await settle(queue, lease, messages.map(done), next({ limit }));
+      const [k2, l2] = second.messages;
+      await queue.transact({ ...k2!, lease, signal }, () => Promise.resolve());
+      const third = await settle(queue, lease, [done(l2!)], next({ limit }));
+      expect(third).toMatchObject({ unmatched: [] });
+      expect(payloads(third.messages)).toEqual(['K3', 'L3']);
+      const fourth = await settle(queue, lease, third.messages.map(done), next({ limit }));
+      expect(payloads(fourth.messages)).toEqual(['K4', 'L4']);
     });
   });
 }

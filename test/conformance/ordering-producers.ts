@@ -128,6 +128,26 @@ export function orderingProducersSuite(scene: Scene): void {
       expect(all).toEqual(waits() ? ['K1', 'K2', 'K3', 'K4'] : ['K1', 'K3', 'K4', 'K2']);
     });
 
+    test('Q8, Q10: a busy run does not overtake a message that is committed later', async () => {
+      const place = await scene.queue(name);
+      const { queue } = place;
+      const limit = 2;
+      await queue.enqueue(['A', 'B', 'C', 'D'].map((payload) => message(payload)));
+      const early: string[] = [];
+      await overlap(place, {
+        open: line('K', 'K1'),
+        later: [...line('K', 'K2'), ...['E', 'F', 'G'].map((payload) => message(payload))],
+        end: 'commit',
+        look: async () => {
+          early.push(...(await dispatch(queue, limit)));
+          expect(early.slice(0, 4)).toEqual(['A', 'B', 'C', 'D']);
+          expect(early.slice(4)).toEqual(waits() ? ['E', 'F', 'G'] : ['K2', 'E', 'F', 'G']);
+        },
+      });
+      const all = [...early, ...(await dispatchAll(queue, 9 - early.length))];
+      expect(all.filter((payload) => payload.startsWith('K'))).toEqual(waits() ? ['K1', 'K2'] : ['K2', 'K1']);
+    });
+
     test('Q4, Q10: messages that wait for an open transaction take no room from others', async () => {
       const place = await scene.queue(name);
       const { queue } = place;

@@ -145,7 +145,7 @@ class Life {
     if (run.status === 'leased-elsewhere') throw new Error('the same owner was refused its lease');
     expect(run.recovered).toBe(this.model.recover());
     this.model.claim(run.messages, limit, true);
-    this.model.expectRest(run);
+    this.model.expectRest(run, run.messages.length === limit);
     expect(run.status).toBe(run.messages.length > 0 ? 'claimed' : 'idle');
     this.#lease = run.status === 'claimed' ? run.lease : null;
     if (late && former.lease) {
@@ -173,7 +173,7 @@ class Life {
     expect(settled.unmatched).toEqual([]);
     if (claims) this.model.claim(settled.messages, limit, solo);
     else expect(settled.messages).toEqual([]);
-    this.model.expectRest(settled);
+    this.model.expectRest(settled, settled.messages.length === limit);
     const released = what.do === 'release-lease' || (claims && solo && settled.messages.length === 0);
     expect(settled.lease).toBe(released ? 'released' : 'renewed');
     if (released) this.#lease = null;

@@ -100,6 +100,28 @@ test('Q8: the last claim is named when all of its plain batch is Done, also besi
   expect(queue.lastCallId(settling([done(2)]))).toBe(callId);
 });
 
+test('Q8, Q10: the last claim is named when its messages have keys, and the call says so', () => {
+  const queue = after([[message(1, { orderingKey: 'K' }), message(2)], 2]);
+  expect(queue.lastCallId(settling([done(1), done(2)]))).toBe(callId);
+  expect(queue.isKeyed).toBe(true);
+  queue.settledElsewhere(1);
+  expect(queue.isKeyed).toBe(false);
+});
+
+test('Q8: after two calls in a row that could not go the short way, none tries it until one has looked from the front', () => {
+  const queue = after([[message(1)], 1]);
+  for (const isShort of [false, true, false]) {
+    queue.tried(isShort);
+    expect(queue.lastCallId(settling([done(1)]))).toBe(callId);
+  }
+  queue.tried(false);
+  expect(queue.lastCallId(settling([done(1)]))).toBeNull();
+  queue.answered({ FromUtc: from }, queue.fromUtc, performance.now());
+  expect(queue.lastCallId(settling([done(1)]))).toBeNull();
+  queue.answered({ FromUtc: from }, null, performance.now());
+  expect(queue.lastCallId(settling([done(1)]))).toBe(callId);
+});
+
 test('Q4, Q12: the last call is not named once a second, when a call must look from the front', () => {
   const queue = after([[message(1)], 1]);
   jest.advanceTimersByTime(999);
@@ -128,16 +150,7 @@ test.each<[when: string, claims: AClaim[], request: SettleRequest]>([
   ['nothing more was due', [[[message(1)], 1, { more: false }]], settling([done(1)])],
   ['topics have no room', [[[message(1)], 1, { throttled: true }]], settling([done(1)])],
   ['messages were removed', [[[message(1)], 1, { purged: 1 }]], settling([done(1)])],
-  ['the message has a key', [[[message(1, { orderingKey: 'K' })], 1]], settling([done(1)])],
   ['the message was recovered', [[[message(1, { recovered: true })], 1]], settling([done(1)])],
-  [
-    'a message of the batch before has a key',
-    [
-      [[message(1, { orderingKey: 'K' })], 1],
-      [[message(2)], 1],
-    ],
-    settling([done(1), done(2)]),
-  ],
 ])('Q8: the last call is not named when %s', (_, claims, request) => {
   expect(after(...claims).lastCallId(request)).toBeNull();
 });

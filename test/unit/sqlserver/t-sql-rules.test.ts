@@ -42,10 +42,19 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   [
     'claimsSeeUncommittedMessages',
     'queue-settle-done',
-    'SUM(CASE WHEN OrderingHash IS NULL AND Recovered',
-    'SUM(CASE WHEN Recovered',
+    'e WITH (FORCESEEK, READUNCOMMITTED)',
+    'e WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)',
   ],
   ['claimsSeeUncommittedMessages', 'queue-settle-done', ' OR @Plain <> @Limit', ''],
+  ['claimsSeeUncommittedMessages', 'queue-settle-done', '  SET @Plain = 0;\n', '  SET @Plain = @Limit;\n'],
+  ['underTheLease', 'queue-settle-done', 'e WITH (FORCESEEK, READUNCOMMITTED)', 'e WITH (READUNCOMMITTED)'],
+  ['underTheLease', 'queue-next-of-groups', 'l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)', 'l'],
+  [
+    'claimsAreNotSkipped',
+    'queue-next-of-groups',
+    'WITH (FORCESEEK, READCOMMITTEDLOCK)\n    WHERE Status = 1',
+    'WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)\n    WHERE Status = 1',
+  ],
   [
     'claimsAreNotSkipped',
     'queue-settle-done',

@@ -57,18 +57,18 @@ const underTheLease: Rule = each((procedure, all) => {
     .map((found) => `${found.use} at ${found.at} with the hints '${found.hints}'`);
 });
 
-/** A claim of `@Limit` messages is taken back unless all of them are without a key. */
-const keepsOnlyKeyless =
-  /@Plain = SUM\(CASE WHEN OrderingHash IS NULL [^;]*;\nIF @Plain IS NULL OR @Plain <> @Limit OR [^;]*\nBEGIN\n {2}ROLLBACK;\n {2}RETURN;/;
+/** A claim is taken back if a member of a group is left out before one that it took, committed or not. */
+const takesBackWhatOvertakes =
+  /SET Status = 1, ClaimFence[\s\S]*\nIF @Keys > 0 AND EXISTS \([^;]* e WITH \(FORCESEEK, READUNCOMMITTED\)[^;]*\bAND e\.Status <> 1\n[^;]*\) o\)\n {2}SET @Plain = 0;\nIF @Plain IS NULL OR @Plain <> @Limit OR [^;]*\nBEGIN\n {2}ROLLBACK;\n {2}RETURN;/;
 
 /**
- * Q10: between its last read of an ordering group and its write, a claim looks for messages of the group that producers
- * have not committed. A read before that would miss a message that is inserted between the two. A claim that takes only
- * messages without a key need not look.
+ * Q10: after its last read of an ordering group, a claim looks for messages of the group that producers have not committed. A
+ * look before that read would miss a message that is inserted between the two. The look comes before the claim's
+ * write, or after it if what it finds takes the claim back.
  */
 const claimsSeeUncommittedMessages: Rule = each((procedure) => {
   const claims = procedure.body.search(/SET Status = 1, ClaimFence/);
-  if (claims === -1 || keepsOnlyKeyless.test(procedure.body)) return [];
+  if (claims === -1 || takesBackWhatOvertakes.test(procedure.body)) return [];
   const reads = references(procedure, queueTables).filter(({ use, at }) => use === 'read' && at < claims);
   const group = reads.findLast(
     (read) => has(read, 'READPAST') && /^.*\n.*\bInGroup = 1/.test(procedure.body.slice(read.at)),
@@ -78,13 +78,13 @@ const claimsSeeUncommittedMessages: Rule = each((procedure) => {
 });
 
 /**
- * Only these read uncommitted rows, once each: the look above, Complete's read of two columns that do not change while the
+ * Only these read uncommitted rows, once each: the looks above, Complete's read of two columns that do not change while the
  * message is claimed, and the count of Done messages, which may be a little early.
  */
 const fewReadUncommitted: Rule = each((procedure) =>
   references(procedure, queueTables)
     .filter((found) => has(found, 'READUNCOMMITTED', 'NOLOCK'))
-    .slice(/_(LeaseSettleClaim|Complete|Statistics)$/.test(procedure.name) ? 1 : 0)
+    .slice(/_(LeaseSettleClaim|SettleDone|Complete|Statistics)$/.test(procedure.name) ? 1 : 0)
     .map(({ at, hints }) => `a read at ${at} with the hints '${hints}'`),
 );
 

@@ -14,6 +14,9 @@ import type { Row } from '../database.ts';
 /** Milliseconds after which a call looks at all due messages again, also at those that were committed late. */
 const lookFromFrontAfterMs = 1_000;
 
+/** After so many calls in a row that tried the short way in vain, none tries it until one looks from the front. */
+const mostRefusals = 2;
+
 type Claimed = Pick<Claim, 'messages' | 'more' | 'throttled' | 'purged'>;
 
 /** A run's knowledge of its queue, under one fence. */
@@ -29,6 +32,8 @@ export class KnownQueue {
    * message was in flight, and the call had nothing else to do. The next claim is probably like it.
    */
   #plainCallId: string | null = null;
+  /** How many calls in a row could not take the short way that the last claim's id allows, since one looked from the front. */
+  #refusals = 0;
   /** When another call last unblocked a message, which may be due before all others. */
   #unblockedAt = Number.NEGATIVE_INFINITY;
 
@@ -46,7 +51,17 @@ export class KnownQueue {
     // The parameter has the form of the server's own time, without a zone.
     const utc = FromUtc instanceof Date ? FromUtc.toISOString().slice(0, -1) : null;
     this.#fromUtc = this.#unblockedAt < sentAt ? utc : null;
-    if (from === null) this.#lookedFromFrontAt = sentAt;
+    if (from !== null) return;
+    this.#lookedFromFrontAt = sentAt;
+    this.#refusals = 0;
+  }
+
+  /**
+   * Records whether a call that named the last claim went the short way. The usual way moves what is often in the way:
+   * followers before the messages that can be claimed. If the next try fails too, there is something else, and trying takes time.
+   */
+  tried(isShort: boolean): void {
+    this.#refusals = isShort ? 0 : this.#refusals + 1;
   }
 
   /** Records the messages of a claim that could take at most `limit`. */
@@ -64,11 +79,23 @@ export class KnownQueue {
    * Null otherwise, and when a call must look from the front, because that call does whatever else there is to do.
    */
   lastCallId({ outcomes, then }: SettleRequest): string | null {
-    if (this.#plainCallId === null || then.do !== 'claim' || this.fromUtc === null) return null;
+    if (
+      this.#plainCallId === null ||
+      this.#refusals >= mostRefusals ||
+      then.do !== 'claim' ||
+      this.fromUtc === null
+    )
+      return null;
     const ends = new Set(outcomes.map(({ sequence }) => sequence));
     const areAllPlain =
       ends.size === this.inFlight.size && outcomes.every((outcome) => this.#isPlainEnd(outcome));
     return areAllPlain ? this.#plainCallId : null;
+  }
+
+  /** Whether a message in flight has an ordering key. */
+  get isKeyed(): boolean {
+    for (const { orderingKey } of this.inFlight.values()) if (orderingKey !== null) return true;
+    return false;
   }
 
   /** Drops a message that another call has settled. If it had a key, that call has unblocked the key's next message. */
@@ -82,6 +109,6 @@ export class KnownQueue {
 
   #isPlainEnd({ sequence, messageId, kind }: SettledMessage): boolean {
     const message = this.inFlight.get(sequence);
-    return kind === 'done' && message?.messageId === messageId && message.orderingKey === null;
+    return kind === 'done' && message?.messageId === messageId;
   }
 }

@@ -149,6 +149,7 @@ export class RunCalls {
           ...(lastCallId !== null && {
             LastCallId: [uuid, lastCallId] as const,
             Count: [int, outcomes.length] as const,
+            Keyed: [bit, known.isKeyed] as const,
           }),
           ...rooms(then),
           ...walk('ThrottledAfter', this.#throttledAfter),
@@ -168,6 +169,7 @@ export class RunCalls {
     const unmatched = unmatchedRows.map(({ Sequence }) => Number(Sequence));
     for (const { sequence } of outcomes) inFlight.delete(sequence);
     if (then.do === 'claim') known.claimed(found, then.limit, callId);
+    if (lastCallId !== null) known.tried(header.Short === true);
     known.answered(header, fromUtc, sentAt);
     if (header.Lease === 'lost') {
       return { ...found, lease: 'lost', expiresInMs: 0, more: false, nextDueInMs: null, unmatched };
