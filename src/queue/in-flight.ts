@@ -102,7 +102,7 @@ export class MessagesInFlight {
   }
 
   /**
-   * Starts the next message. Returns the time when its handler returned, or undefined when no message waits, or the run's
+   * Starts the next message. Returns the time after that, for the next start; undefined when no message waits, or the run's
    * concurrency is used up.
    * @param now by `performance.now()`, which is not read more often than needed: it costs more than many a handler
    */
@@ -113,9 +113,9 @@ export class MessagesInFlight {
     if (next === undefined) return undefined;
     if (next.handler === null) {
       this.#finish(next, next.verdict);
-      if (next.verdict.kind === 'dead')
-        this.#options.failures.refused(next.message, next.verdict.error, this.#handlerOf(next));
-      return now;
+      if (next.verdict.kind !== 'dead') return now;
+      this.#options.failures.refused(next.message, next.verdict.error, this.#handlerOf(next));
+      return performance.now();
     }
     const attempt = new Attempt(next.message, next.handler, attempts, now, onEnded);
     tally.times.started(next.message, now);
@@ -124,7 +124,8 @@ export class MessagesInFlight {
     attempt.start();
     const returnedAt = attempt.endedAt ?? performance.now();
     blocks.called(next.handler.topic, returnedAt - now);
-    return returnedAt;
+    // A logger, or what takes the traces, is foreign code, and may have taken any time since the handler returned.
+    return attempt.thrown === undefined && attempts.trace === undefined ? returnedAt : performance.now();
   }
 
   /** Records the outcome of an attempt that has ended. */

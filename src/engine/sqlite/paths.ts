@@ -34,7 +34,7 @@ export function tenantFile(registry: string, address: TenantAddress, folder: str
 
 /**
  * Whether SQLite, or a wake, may create, overwrite or delete the file, as part of the database beside it. Neither a slash
- * at the path's end nor a link hides that, nor a short name of Windows, which has a `~`.
+ * at the path's end nor a link hides that, nor what Windows takes for the same name: a short name, or one with dots at the end.
  */
 export function isSideFile(path: string): boolean {
   const file = resolve(path);
@@ -45,7 +45,7 @@ export function isSideFile(path: string): boolean {
 
 /** Whether the file may have another name than its path says. To look at the file takes a fifth of the time of `canonicalPath`. */
 function mayHideName(path: string): boolean {
-  if (path.includes('~')) return true;
+  if (process.platform === 'win32') return true;
   try {
     return isLink(path);
   } catch {

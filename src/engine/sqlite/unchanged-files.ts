@@ -24,8 +24,8 @@ const settledMs = 1_000;
 const mostFiles = 50_000;
 
 /**
- * No write leaves all of this as it was. A copy or a backup that keeps the time of its content (mtime) is another file, or has
- * another time of change (ctime), which no program can set.
+ * No call that writes leaves all of this as it was; a write through a memory mapping may. A copy or a backup that keeps the
+ * time of its content (mtime) is another file, or has another time of change (ctime), which no program can set.
  */
 function stateOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
@@ -62,10 +62,10 @@ export class UnchangedFiles {
     if (this.#files.size > this.#most) this.#files.delete(this.#files.keys().next().value!);
   }
 
-  /** Remembers a look after the last `opening`, unless the file has changed since that. */
+  /** Remembers a look after the last `opening`, in place of an earlier one, unless the file has changed since that. */
   remember(path: string, queue: string, look: EmptyLook): void {
     const looks = this.#files.get(path)?.looks;
-    if (looks !== undefined && looks[queue] === undefined && this.#isUnchanged(path)) looks[queue] = look;
+    if (looks !== undefined && this.#isUnchanged(path)) looks[queue] = look;
   }
 
   /** A look that holds still. */

@@ -1,9 +1,11 @@
 import { MessageStatus } from '../../../src/engine/message.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import type { QueueReport } from '../../../src/queue/report.ts';
+import type { SettingsInput } from '../../../src/settings.ts';
+import { type Logger, silentLogger } from '../../../src/telemetry/logger.ts';
 import { deferred } from '../../support/deferred.ts';
 import { fakeTimers } from '../../support/fake-timers.ts';
-import { messages, orders, run, withFaults } from '../../support/queue-run.ts';
+import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { takeOver } from '../../support/take-over.ts';
 import { until } from '../../support/until.ts';
@@ -227,6 +229,45 @@ test('L4, D5: after a pause longer than the lease no handler starts, although no
     more: true,
   });
 });
+
+test.each<[string, SettingsInput['dispatch'], () => void, string]>([
+  [
+    'a failure of a handler',
+    {},
+    () => {
+      throw new Error('no');
+    },
+    'orders',
+  ],
+  ['a message that goes to Dead unstarted', { unhandledTopics: 'dead' }, () => {}, 'unknown'],
+])(
+  'L4, D5: %s is logged for longer than the lease lasts: no handler starts after it',
+  async (_, dispatch, handle, topic) => {
+    const queue = await place.outbox();
+    await queue.enqueue([message('1', { topic }), ...messages(2)]);
+    const now = performance.now.bind(performance);
+    let blockedMs = 0;
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + blockedMs);
+    const slow: Logger = {
+      ...silentLogger,
+      warn() {
+        blockedMs = leaseMs + 1;
+      },
+      child: () => slow,
+    };
+    let started = 0;
+    const handler = orders(() => {
+      started++;
+      handle();
+    });
+    const report = await run(queue, [handler], {
+      logger: slow,
+      dispatch: { leaseMs, ...dispatch },
+    }).finally(() => clock.mockRestore());
+    expect(report).toMatchObject({ stop: 'lease-lost', counts: { done: 0, released: 2, lost: 0 } });
+    expect(started).toBe(topic === 'orders' ? 1 : 0);
+  },
+);
 
 describe('a database that does not answer any more', () => {
   test('D5: a handler that ignores its signal is abandoned, and calls to the database stop', async () => {

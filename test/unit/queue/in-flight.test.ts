@@ -8,6 +8,7 @@ import { LoopBlocks } from '../../../src/queue/loop-blocks.ts';
 import { Rooms } from '../../../src/queue/rooms.ts';
 import { RunTally } from '../../../src/queue/tally.ts';
 import { loadSettings, type SettingsInput } from '../../../src/settings.ts';
+import type { RunTrace } from '../../../src/telemetry/spans.ts';
 import { noTransactions } from '../../support/attempt.ts';
 import { claimed } from '../../support/claimed.ts';
 import { deferred, turns } from '../../support/deferred.ts';
@@ -21,7 +22,11 @@ afterEach(() => {
 });
 
 /** What a run has in flight. Outcomes are kept until the test settles them. */
-function scene(handlers: readonly Handler[], dispatchInput: SettingsInput['dispatch'] = {}) {
+function scene(
+  handlers: readonly Handler[],
+  dispatchInput: SettingsInput['dispatch'] = {},
+  trace?: RunTrace,
+) {
   const { dispatch, retry } = loadSettings({ dispatch: dispatchInput }, {});
   const set = new HandlerSet(handlers);
   const rooms = new Rooms(set, dispatch);
@@ -50,6 +55,7 @@ function scene(handlers: readonly Handler[], dispatchInput: SettingsInput['dispa
       timeoutMs: 60_000,
       random: () => 0,
       transactions: { ...noTransactions, transact: (_, work) => work({}) },
+      trace,
     },
     onEnded: (attempt, outcome) => inFlight.end(attempt, outcome),
   });
@@ -183,6 +189,22 @@ describe('messages in flight', () => {
     ]);
     expect([inFlight.running, inFlight.waiting, inFlight.startable]).toEqual([2, 1, 1]);
     expect(scene([handler]).inFlight.startNext(performance.now())).toBeUndefined();
+  });
+
+  test('L4: what takes a span may take long: the time for the next start is later', () => {
+    let tookMs = 0;
+    const now = performance.now.bind(performance);
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + tookMs);
+    const end = () => {
+      tookMs = 60_000;
+    };
+    const span = { headers: {}, call: (handler: () => unknown) => handler(), end };
+    const trace = { attempt: () => span } as unknown as RunTrace;
+    const { inFlight, accept } = scene([defineHandler({ topic: 'orders', handle() {} })], {}, trace);
+    accept(claimed());
+    const startedAt = performance.now();
+    expect(inFlight.startNext(startedAt)).toBeGreaterThanOrEqual(startedAt + 60_000);
+    clock.mockRestore();
   });
 
   test('Q8: outcomes stay until they are settled, in the order in which the attempts ended', async () => {

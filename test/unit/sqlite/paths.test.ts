@@ -1,5 +1,5 @@
 /** The paths of tenants' files, and the addresses that name the same file (F1). */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TenantAddress } from '../../../src/engine/engine.ts';
 import { createSqliteEngine, tenantFile } from '../../../src/engine/sqlite/index.ts';
@@ -78,6 +78,26 @@ test('F1: a link to a side file of another database is not an address of a tenan
     expect(() => createSqliteEngine({ registry })).toThrow(
       expect.objectContaining({ code: 'INVALID_CONFIGURATION' }),
     );
+  }
+});
+
+test('F1: nor is, on Windows, another name of a side file: Windows ignores dots at the end', () => {
+  const engine = place.engine();
+  const name = place.file('other.db-wal.');
+  writeFileSync(name, '');
+  const { platform } = process;
+  const { native } = realpathSync;
+  Object.defineProperty(process, 'platform', { value: 'win32' });
+  const real = jest
+    .spyOn(realpathSync, 'native')
+    .mockImplementation(((file: string) => native(file).replace(/\.$/, '')) as typeof native);
+  try {
+    expect(() => engine.openTenant(address('other.db-wal.'))).toThrow(
+      expect.objectContaining({ code: 'INVALID_TENANT' }),
+    );
+  } finally {
+    Object.defineProperty(process, 'platform', { value: platform });
+    real.mockRestore();
   }
 });
 

@@ -260,6 +260,15 @@ test('Q16: after the clock was set back, the file is opened', async () => {
   expect(await look(engine)).toMatchObject(isIdle(false));
 });
 
+test('Q16: after an hour the file is opened, whatever its times say', async () => {
+  const engine = await looked();
+  const now = Date.now();
+  const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 3_500_000);
+  expect(await look(engine)).toMatchObject(isIdle(false));
+  clock.mockReturnValue(now + 3_600_001);
+  expect(await look(engine)).toMatchObject(isIdle(true));
+});
+
 test('Q16: a file that was changed just before it was opened could change again at the same time', async () => {
   const maker = place.engine();
   await place.outbox('acme', maker);
@@ -320,6 +329,16 @@ describe('which files tell each change', () => {
       Object.defineProperty(process, 'platform', { value: platform });
     }
   });
+});
+
+test('the last look counts', () => {
+  const name = place.file('1.db');
+  new DatabaseSync(name).close();
+  utimesSync(name, longAgo, longAgo);
+  const unchanged = new UnchangedFiles();
+  unchanged.opening(name, statSync(name, { bigint: true }));
+  for (const now of [1, 2]) unchanged.remember(name, 'Outbox', { now, oldestDoneUtc: null });
+  expect(unchanged.recall(name, 'Outbox')).toEqual({ now: 2, oldestDoneUtc: null });
 });
 
 test('so many files are remembered at most', async () => {
