@@ -36,7 +36,8 @@ IF @Messages IS NULL OR ISJSON(@Messages) = 0 OR @Payloads IS NULL OR ISJSON(@Pa
 -- noticed.
 DECLARE @New TABLE (
   Ordinal int NOT NULL PRIMARY KEY,
-  MessageId uniqueidentifier NOT NULL,
+  -- Null: not a UUID.
+  MessageId uniqueidentifier NULL,
   Topic nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
   Payload nvarchar(max) NULL,
   PayloadEscaped bit NOT NULL,
@@ -48,7 +49,8 @@ DECLARE @New TABLE (
   DedupHash binary(32) NULL,
   Hash nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
   DelayMs bigint NOT NULL,
-  -- 1: a value does not have its column's type.
+  HasId bit NOT NULL,
+  -- 1: a value does not have its column's type. The ordinal (then -1) and the id show that by themselves.
   IsBad bit NOT NULL,
   -- 0: to be stored; 1: a duplicate; 2: a conflict, to be stored as Dead.
   Fate tinyint NOT NULL DEFAULT (0),
@@ -69,27 +71,32 @@ DECLARE @Match TABLE (
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Collide bit = 0, @Stored bit = 0, @Look bit = 0, @Tries int = 0, @Ordinal int;
 DECLARE @First uniqueidentifier, @FirstUtc datetime2(3), @Conflict bit, @ConflictKey nvarchar(401), @ConflictHash binary(32), @Source nvarchar(402);
 DECLARE @Wrong int, @Keyed int, @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
--- Without an escape in the whole text, no value needs decoding.
+-- Without an escape in the whole text, no value needs decoding. Most payloads are JSON, with no escapes but those of quotes.
 DECLARE @RawMessages bit = CASE WHEN @Raw = 1 AND CHARINDEX(N'\' COLLATE Latin1_General_100_BIN2, @Messages) > 0 THEN 1 ELSE 0 END;
+DECLARE @RawPayloads bit = CASE
+  WHEN @Raw = 1 AND CHARINDEX(N'\', REPLACE(@Payloads COLLATE Latin1_General_100_BIN2, N'\"', N'')) > 0 THEN 1 ELSE 0 END;
 BEGIN TRY
   INSERT @Text (Kind, Ordinal, Value)
-  SELECT 0, TRY_CAST([key] AS int), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](value) ELSE value END
+  SELECT 0, TRY_CAST([key] AS int), CASE
+    WHEN @RawPayloads = 1 THEN [$(Schema)].[JsonText](value)
+    WHEN @Raw = 1 THEN REPLACE(value COLLATE Latin1_General_100_BIN2, N'\"', N'"')
+    ELSE value END
   FROM OPENJSON(@Payloads) WHERE TRY_CAST([key] AS int) IS NOT NULL;
   IF @Headers IS NOT NULL
     INSERT @Text (Kind, Ordinal, Value)
     SELECT 1, TRY_CAST([key] AS int), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](value) ELSE value END
     FROM OPENJSON(@Headers) WHERE TRY_CAST([key] AS int) IS NOT NULL;
   INSERT @New (Ordinal, MessageId, Topic, Payload, PayloadEscaped, Headers, CorrelationId, OrderingKey, DedupKey, Source,
-    DedupHash, Hash, DelayMs, IsBad)
-  SELECT COALESCE(m.ordinal, -1), COALESCE(m.messageId, NEWID()), LEFT(m.topic, 201), p.Value, COALESCE(m.payloadEscaped, 0),
+    DedupHash, Hash, DelayMs, HasId, IsBad)
+  SELECT COALESCE(m.ordinal, -1), m.messageId, LEFT(m.topic, 201), p.Value, COALESCE(m.payloadEscaped, 0),
     h.Value, LEFT(m.correlationId, 201), LEFT(m.orderingKey, 201), LEFT(m.dedupKey, 201), LEFT(COALESCE(m.source, N''), 201),
-    HASHBYTES('SHA2_256', m.dedupKey), LEFT(m.hash, 201), COALESCE(m.delayMs, 0), m.IsBad
+    HASHBYTES('SHA2_256', m.dedupKey), LEFT(m.hash, 201), COALESCE(m.delayMs, 0), m.HasId, m.IsBad
   FROM (
     SELECT TRY_CAST(ordinal AS int) AS ordinal, TRY_CAST(messageId AS uniqueidentifier) AS messageId,
-      TRY_CAST(payloadEscaped AS bit) AS payloadEscaped, TRY_CAST(delayMs AS bigint) AS delayMs,
-      CASE WHEN TRY_CAST(ordinal AS int) IS NULL
-        OR (messageId IS NOT NULL AND (TRY_CAST(messageId AS uniqueidentifier) IS NULL OR LEN(messageId) <> 36))
-        OR (payloadEscaped IS NOT NULL AND TRY_CAST(payloadEscaped AS bit) IS NULL)
+      CASE WHEN payloadEscaped IS NOT NULL THEN TRY_CAST(payloadEscaped AS bit) END AS payloadEscaped,
+      CASE WHEN delayMs IS NOT NULL THEN TRY_CAST(delayMs AS bigint) END AS delayMs,
+      CASE WHEN messageId IS NULL THEN 0 ELSE 1 END AS HasId,
+      CASE WHEN LEN(messageId) <> 36 OR (payloadEscaped IS NOT NULL AND TRY_CAST(payloadEscaped AS bit) IS NULL)
         OR (delayMs IS NOT NULL AND TRY_CAST(delayMs AS bigint) IS NULL) THEN 1 ELSE 0 END AS IsBad,
       CASE WHEN @RawMessages = 1 THEN [$(Schema)].[JsonText](topic) ELSE topic END AS topic,
       CASE WHEN @RawMessages = 1 THEN [$(Schema)].[JsonText](correlationId) ELSE correlationId END AS correlationId,
@@ -111,6 +118,7 @@ BEGIN TRY
   ) m
   LEFT JOIN @Text p ON p.Kind = 0 AND p.Ordinal = m.ordinal
   LEFT JOIN @Text h ON h.Kind = 1 AND h.Ordinal = m.ordinal;
+  IF EXISTS (SELECT 1 FROM @New WHERE HasId = 0) UPDATE @New SET MessageId = NEWID() WHERE HasId = 0;
 END TRY
 BEGIN CATCH
   IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two entries of @Messages have the same ordinal; give each an ordinal of its own.', 1;
@@ -119,7 +127,7 @@ END CATCH;
 -- The first check that any message fails, in one pass over all messages. No value is null, because the server would warn of
 -- one in an aggregate, and some drivers take the warning for the answer.
 SELECT @Wrong = MIN(CASE
-    WHEN IsBad = 1 THEN 1
+    WHEN IsBad = 1 OR Ordinal < 0 OR (HasId = 1 AND MessageId IS NULL) THEN 1
     WHEN DATALENGTH(SUBSTRING(Topic, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(OrderingKey, 201, 1)) > 0
       OR DATALENGTH(SUBSTRING(DedupKey, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(CorrelationId, 201, 1)) > 0
       OR DATALENGTH(SUBSTRING(Source, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(Hash, 201, 1)) > 0 THEN 2
