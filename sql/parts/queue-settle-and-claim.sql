@@ -198,8 +198,8 @@ BEGIN
   SELECT @Committed = 1, @Fence = Fence, @AcquisitionId = AcquisitionId FROM [$(Schema)].[Leases]
   WHERE NameHash = @LeaseHash AND CallId = @CallId
     AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND (@Begin = 1 OR Fence = @Fence);
-  -- The first call released the lease, and no other run has taken it since.
-  SELECT @Committed = 1, @Released = 1 FROM [$(Schema)].[Leases]
+  -- The first call released the lease, and no other run has taken it since. As with that call, look what is left.
+  SELECT @Committed = 1, @Released = 1, @Held = 1 FROM [$(Schema)].[Leases]
   WHERE NameHash = @LeaseHash AND CallId = @CallId AND Owner IS NULL AND Fence = @Fence;
 END;
 IF @Begin = 1 AND @Committed = 0
@@ -297,7 +297,8 @@ BEGIN
       ON q.Sequence = o.Sequence AND q.MessageId = o.MessageId
     WHERE o.Matched = 0 AND q.ClaimFence = @Fence AND (q.Status <> 1 OR @Committed = 1);
 END;
-SET @From = CASE WHEN @FromUtc <= @Now AND @Recovered = 0 AND @Then <> N'release-lease' THEN @FromUtc ELSE @Front END;
+-- The first sending of a repeated call may have unblocked messages that were due before @FromUtc.
+SET @From = CASE WHEN @FromUtc <= @Now AND @Recovered = 0 AND @Committed = 0 AND @Then <> N'release-lease' THEN @FromUtc ELSE @Front END;
 IF EXISTS (SELECT 1 FROM @Group)
 BEGIN
 :r parts/queue-unblock.sql

@@ -82,6 +82,16 @@ describeOnServer(`the short calls of a busy run on SQL Server (${serverVariable}
         inFlight = answer.payloads;
         return { isShort: answer.header.Short === true, payloads: answer.payloads };
       },
+      /** Sends the last call again. */
+      again: (more: Parameters = {}) =>
+        call('SettleAndClaim', {
+          ...lease,
+          Outcomes: '[]',
+          CallId: lastCallId,
+          Again: true,
+          ...parameters,
+          ...more,
+        }),
       /** A claim beside the messages in flight, which blocks the followers that it meets. */
       async beside() {
         lastCallId = randomUUID();
@@ -158,6 +168,34 @@ describeOnServer(`the short calls of a busy run on SQL Server (${serverVariable}
     },
     60_000,
   );
+
+  test('Q8, Q10: a message that a call unblocked is found also when the call is repeated', async () => {
+    const queue = database.queue('outbox');
+    await queue.enqueue(['K1', 'K2', 'K3'].map(keyed));
+    const busy = await run({ Limit: 1 });
+    await busy.beside();
+    const others = ['A', 'B'].map((payload) => message(payload));
+    await queue.enqueue(others);
+    const { dueUtc } = (await queue.get(others[0]!.messageId))!;
+    const FromUtc = dueUtc.toISOString().slice(0, -1);
+    expect(await busy.next({ FromUtc })).toEqual({ isShort: true, payloads: ['K2'] });
+    const { header, payloads } = await busy.again({ FromUtc });
+    expect(payloads).toEqual(['K2']);
+    const from = (header.FromUtc as Date).toISOString().slice(0, -1);
+    expect(await busy.next({ FromUtc: from })).toEqual({ isShort: true, payloads: ['K3'] });
+  }, 60_000);
+
+  test('Q8, Q11: a repeated call that had released the lease tells what is left', async () => {
+    const queue = database.queue('outbox');
+    await queue.enqueue([message('A'), message('late', { dueInMs: 3_600_000 })]);
+    const busy = await run();
+    await busy.next({ Then: 'release-lease' });
+    const { header } = await busy.again({ Then: 'release-lease' });
+    expect(header).toMatchObject({ Lease: 'released', More: false, NextDueInMs: expect.any(String) });
+    await queue.enqueue([message('B')]);
+    const { header: later } = await busy.again({ Then: 'release-lease' });
+    expect(later).toMatchObject({ Lease: 'released', More: true, NextDueInMs: '0' });
+  }, 60_000);
 
   test('Q8, Q10: a repeated call returns the messages of a key in their order, also one that was replaced', async () => {
     const queue = database.queue('outbox');
