@@ -1,3 +1,4 @@
+import { Alarm } from '../alarm.ts';
 import type { ClaimedMessage, NewMessage } from '../engine/message.ts';
 import type { BeginResult, Claim, SettleRequest, SettleResult, StoredCounts } from '../engine/work-queue.ts';
 
@@ -38,7 +39,11 @@ export class Backlog {
   #isPurgeLeft = false;
   /** A claim failed without an answer, so the engine may have claimed messages that this run never received. */
   #isClaimUnknown = false;
-  #timer: NodeJS.Timeout | undefined;
+  #onOld: () => void = () => {};
+  readonly #old = new Alarm(() => {
+    this.answerIsOld = true;
+    this.#onOld();
+  });
   readonly #fewestAttempts: number;
   #together = 1;
 
@@ -117,15 +122,12 @@ export class Backlog {
 
   /** Marks the engine's answer as new, and calls `onOld` when it has become old. */
   watch(onOld: () => void): void {
-    this.stopWatching();
     this.answerIsOld = false;
-    this.#timer = setTimeout(() => {
-      this.answerIsOld = true;
-      onOld();
-    }, answerIsOldAfterMs);
+    this.#onOld = onOld;
+    this.#old.set(performance.now() + answerIsOldAfterMs);
   }
 
   stopWatching(): void {
-    clearTimeout(this.#timer);
+    this.#old.clear();
   }
 }

@@ -131,6 +131,7 @@ class QueueRun implements BeatingRun {
   #first: readonly ClaimedMessage[];
   #isStarting = false;
   #wakeLoop: () => void = () => {};
+  readonly #onOldAnswer = () => this.#on({ kind: 'answer-old' });
 
   constructor(
     options: QueueRunOptions,
@@ -354,7 +355,7 @@ class QueueRun implements BeatingRun {
   }
 
   #watchBacklog(): void {
-    this.#backlog.watch(() => this.#on({ kind: 'answer-old' }));
+    this.#backlog.watch(this.#onOldAnswer);
   }
 
   /**
