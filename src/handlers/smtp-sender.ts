@@ -1,7 +1,6 @@
 import { MultiOutboxError } from '../errors.ts';
 import { optional } from '../optional-package.ts';
 import type { DeliverMail } from './deliver-mail.ts';
-import { partialRefusal, smtpFailure } from './smtp-outcome.ts';
 import { TenantSlots } from './tenant-slots.ts';
 
 /** Idle connections close after this many milliseconds, because an open connection keeps the process alive. */
@@ -33,6 +32,7 @@ export function smtpSender(smtpUrl: string): DeliverMail {
   let pool: ReturnType<typeof createPool> | undefined;
   return async (mail, _message, { tenant, signal }) => {
     const nodemailer = await optional('nodemailer', () => import('nodemailer'));
+    const { partialRefusal, smtpFailure } = await import('./smtp-outcome.ts');
     pool ??= createPool(nodemailer, smtpUrl);
     const transport = pool;
     let info: Parameters<typeof partialRefusal>[0];
