@@ -19,8 +19,8 @@ export interface Places {
    */
   readonly coldCalls: number;
   /**
-   * The most messages, and the most calls, of a drain that fit into reasonable time. A server without hints for its plans reads a
-   * table of a few thousand rows whole, for a batch of hundreds: then the figures are those of the table's size.
+   * The most messages, and the most calls, of a drain that fit into reasonable time. Tens of thousands: a server that ignores the hints
+   * for its plans reads a small table whole for each batch.
    */
   readonly messagesAtMost: number;
   readonly callsAtMost: number;

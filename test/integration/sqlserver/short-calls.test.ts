@@ -128,7 +128,8 @@ describeOnServer(`the short calls of a busy run on SQL Server (${serverVariable}
     expect(await blocked()).toEqual(['K8']);
   }, 60_000);
 
-  test('Q10: an unblocked message that was due before all that the last claim left is found', async () => {
+  /** A run whose next call looks for messages from a time on before which blocked ones of the key K were due. */
+  async function behindBlocked() {
     const queue = database.queue('outbox');
     await queue.enqueue(['K1', 'K2', 'K3'].map(keyed));
     const busy = await run({ Limit: 1 });
@@ -136,7 +137,11 @@ describeOnServer(`the short calls of a busy run on SQL Server (${serverVariable}
     const others = ['A', 'B'].map((payload) => message(payload));
     await queue.enqueue(others);
     const { dueUtc } = (await queue.get(others[0]!.messageId))!;
-    const FromUtc = dueUtc.toISOString().slice(0, -1);
+    return { busy, FromUtc: dueUtc.toISOString().slice(0, -1) };
+  }
+
+  test('Q10: an unblocked message that was due before all that the last claim left is found', async () => {
+    const { busy, FromUtc } = await behindBlocked();
     expect(await busy.next({ FromUtc })).toEqual({ isShort: true, payloads: ['K2'] });
   }, 60_000);
 
@@ -170,14 +175,7 @@ describeOnServer(`the short calls of a busy run on SQL Server (${serverVariable}
   );
 
   test('Q8, Q10: a message that a call unblocked is found also when the call is repeated', async () => {
-    const queue = database.queue('outbox');
-    await queue.enqueue(['K1', 'K2', 'K3'].map(keyed));
-    const busy = await run({ Limit: 1 });
-    await busy.beside();
-    const others = ['A', 'B'].map((payload) => message(payload));
-    await queue.enqueue(others);
-    const { dueUtc } = (await queue.get(others[0]!.messageId))!;
-    const FromUtc = dueUtc.toISOString().slice(0, -1);
+    const { busy, FromUtc } = await behindBlocked();
     expect(await busy.next({ FromUtc })).toEqual({ isShort: true, payloads: ['K2'] });
     const { header, payloads } = await busy.again({ FromUtc });
     expect(payloads).toEqual(['K2']);

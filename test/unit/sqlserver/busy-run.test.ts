@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, Parameters } from '../../../src/engine/sqlserver/database.ts';
 import { RunCalls } from '../../../src/engine/sqlserver/queue/run.ts';
+import { idleRun } from '../../support/tds-server.ts';
 
 const now = new Date('2026-01-02T03:04:05.060Z');
 const limits = { limit: 2, maxBytes: 1_000 };
@@ -28,20 +29,13 @@ async function busyRun(key: string | null, { isShort }: { isShort: boolean }) {
   });
   const calls: Parameters[] = [];
   const header = (Lease: string, Short?: boolean) => ({
+    ...idleRun,
     Lease,
     Fence: '1',
     AcquisitionId: randomUUID(),
     ExpiresInMs: '60000',
     More: true,
     NextDueInMs: '0',
-    Purged: 0,
-    Recovered: 0,
-    Throttled: false,
-    OnlySolo: false,
-    ParkedTopics: null,
-    ParkedMore: false,
-    ThrottledAfter: null,
-    ParkedAfter: null,
     FromUtc: now,
     NowUtc: now,
     ...(Short !== undefined && { Short }),
